@@ -1,10 +1,14 @@
 package run
 
 import (
+	"errors"
 	"time"
 
 	"github.com/franela/pocketci/event"
 )
+
+// ErrLeaseLost: somebody else holds the run's lease now; nothing was written.
+var ErrLeaseLost = errors.New("lease lost")
 
 // State is where a run stands.
 type State string
@@ -87,7 +91,8 @@ type Work struct {
 // Progress is what one step adds to a run, written in one transaction. Zero
 // fields leave what is there.
 type Progress struct {
-	// State moves the run; Queued and Waiting give the lease back, Done ends it.
+	// State moves the run; Queued and Waiting give the lease back, Done and
+	// Recorded end it.
 	State State
 	Waits string
 	// NotBefore is the earliest time at which a queued or waiting run is handed out.
