@@ -5,6 +5,9 @@ type Settings struct {
 	// Named tells that `modules:` was used: contexts then carry the module's name.
 	Named   bool
 	Modules []Module
+	// Missing says, in one sentence, that the repository has neither settings nor
+	// a module; Modules is empty then, and nothing is dispatched.
+	Missing string
 }
 
 // Module is a repository's settings for one module.
@@ -19,8 +22,6 @@ type Module struct {
 	Secrets []Secret `json:"secrets,omitempty"`
 	// Depth is the history in src; 0 is all of it, with tags.
 	Depth int `json:"depth"`
-	// Missing: no pocketci.yaml and no module: nothing to dispatch, said in one sentence.
-	Missing string `json:"missing,omitempty"`
 }
 
 // Secret maps a parameter to a variable of the agent's environment.

@@ -1,0 +1,152 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/franela/pocketci/run"
+)
+
+// Reasons for which work in flight is cancelled.
+var (
+	errShutdown  = errors.New("the agent is shutting down")
+	errLeaseLost = errors.New("another worker has the lease")
+)
+
+// Config is what a dispatcher works with. Every field is required unless it
+// says otherwise.
+type Config struct {
+	Queue        Queue
+	Recorder     Recorder
+	Repositories Repositories
+	Identities   Identities
+	Permissions  Permissions
+	Policy       Policy
+	Strangers    Strangers
+	Engine       Engine
+
+	// MaxEvents are worked on at once, MaxCalls made at once over all of them.
+	MaxEvents, MaxCalls int
+	// CallTimeout ends one function call.
+	CallTimeout time.Duration
+	// DryRun stops after the decisions.
+	DryRun bool
+	// Scrub takes secrets out of a text before it is stored or logged.
+	Scrub func(string) string
+
+	Clock func() time.Time
+	Log   zerolog.Logger
+}
+
+// Dispatcher works events off.
+type Dispatcher struct {
+	Config
+	calls *semaphore.Weighted
+
+	// begin ends leasing; cancel ends what is in flight.
+	begin  context.CancelCauseFunc
+	cancel context.CancelCauseFunc
+	done   sync.WaitGroup
+}
+
+// New makes a dispatcher; it does nothing before Start.
+func New(c Config) *Dispatcher {
+	return &Dispatcher{Config: c, calls: semaphore.NewWeighted(int64(max(1, c.MaxCalls)))}
+}
+
+// Start begins to lease and work, with MaxEvents workers. It does not block.
+// What it starts is ended by Stop, not by ctx, so that a shutdown can be graceful.
+func (d *Dispatcher) Start(ctx context.Context) {
+	base := context.WithoutCancel(ctx)
+	working, cancel := context.WithCancelCause(base)
+	leasing, begin := context.WithCancelCause(base)
+	d.begin, d.cancel = begin, cancel
+	for range max(1, d.MaxEvents) {
+		d.done.Go(func() { d.lease(leasing, working) })
+	}
+}
+
+// Stop takes no more work, waits for what is in flight until ctx ends, then
+// cancels it and hands it back to the store. It returns when all workers ended.
+// Stopping twice, or before Start, is harmless.
+func (d *Dispatcher) Stop(ctx context.Context) {
+	if d.begin == nil {
+		return
+	}
+	d.begin(errShutdown)
+	ended := make(chan struct{})
+	go func() { d.done.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		d.cancel(errShutdown)
+		<-ended
+	}
+	d.cancel(errShutdown)
+}
+
+// lease takes runs one after the other until leasing ends.
+func (d *Dispatcher) lease(leasing, working context.Context) {
+	for leasing.Err() == nil {
+		w, err := d.Queue.Lease(leasing)
+		if err != nil {
+			if leasing.Err() == nil {
+				d.Log.Error().Err(err).Msg("can't lease work; trying again")
+				pause(leasing, time.Second)
+			}
+			continue
+		}
+		d.keep(working, w)
+	}
+}
+
+// keep works on one run while it renews the lease. A lease that is lost, or
+// that could not be renewed for half its time, cancels the work: whoever has it
+// by then must not find us still calling.
+func (d *Dispatcher) keep(ctx context.Context, w run.Work) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	if !w.Lease.Until.IsZero() {
+		renewing.Go(func() { d.renew(ctx, cancel, w.Lease) })
+	}
+	d.Process(ctx, w)
+	cancel(errors.New("the run has ended"))
+	renewing.Wait()
+}
+
+// renew extends the lease every third of its time until ctx ends.
+func (d *Dispatcher) renew(ctx context.Context, cancel context.CancelCauseFunc, l run.Lease) {
+	span := l.Until.Sub(d.Clock())
+	every := max(span/3, 10*time.Millisecond)
+	for lastGood := d.Clock(); ; {
+		if !pause(ctx, every) {
+			return
+		}
+		renewed, err := d.Queue.Renew(ctx, l)
+		switch {
+		case err == nil:
+			l, lastGood = renewed, d.Clock()
+		case errors.Is(err, run.ErrLeaseLost), d.Clock().Sub(lastGood) > span/2:
+			d.Log.Warn().Err(err).Str("event_id", l.EventID).Msg("lease lost; cancelling the run's calls")
+			cancel(errLeaseLost)
+			return
+		}
+	}
+}
+
+// pause waits, and tells whether it was not cut short.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,21 @@
+// Package dispatch moves one event from the store to a finished run.
+//
+//	lease ─► settle trust ─► checkout ─► settings ─► table ─► match ─► call × N ─► done
+//
+// Guarantees:
+//
+//   - An event is worked on under a lease. What a stage found out is written
+//     before the next hand-over: decisions and the attempt before the first call,
+//     each result as it comes. After a crash the run continues there: a call may
+//     be made again (at least once), a finished one is not.
+//   - Nothing of an event with an untrusted sha is checked out, loaded or called.
+//   - Matching ([MatchEvent]) is pure and explains every decision.
+//   - A function's failure ends that function's call; the others go on. A lost
+//     engine, an unreachable code host and a shutdown are nobody's failure: the run
+//     goes back to the store and is tried again. See ending.go for which is which.
+//   - Waiting costs no attempt; an attempt is spent when an engine session is open
+//     and calls begin. After three attempts that lost their engine the run ends
+//     in error.
+//   - [Dispatcher.Start] returns once workers lease; [Dispatcher.Stop] waits for
+//     them and hands unfinished work back.
+package dispatch

@@ -1,0 +1,157 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/rs/zerolog"
+
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
+)
+
+// Process works on one run until it is done, waits, or is handed back, and
+// records which. It is what the workers do with a lease; a local run calls it
+// with a recorder of its own.
+func (d *Dispatcher) Process(ctx context.Context, w run.Work) {
+	e := w.Run.Event
+	log := d.Log.With().Str("event_id", e.ID).Int64("run_id", w.Run.Seq).Str("repo", e.Repo.FullName()).Str("sha", e.SHA).Logger()
+	t := &task{Dispatcher: d, lease: w.Lease, run: w.Run, log: log}
+	err := t.guarded(ctx)
+	if err == nil {
+		return
+	}
+	p, ok := d.ending(ctx, t.run, err)
+	t.logEnd(p, ok, err)
+	if !ok {
+		return
+	}
+	// The hand-back must be written even though the work was cancelled.
+	if err := d.Recorder.Advance(context.WithoutCancel(ctx), w.Lease, p); err != nil {
+		log.Error().Err(err).Msg("can't record the end of a run; its lease will run out")
+	}
+}
+
+// task is one run in one worker's hands.
+type task struct {
+	*Dispatcher
+	lease run.Lease
+	run   run.Run
+	log   zerolog.Logger
+}
+
+// guarded keeps a bug in one run from ending the agent.
+func (t *task) guarded(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &event.Problem{
+				Public: "internal error of pocketci",
+				Hint:   "the agent's log has the stack; please report it",
+				Err:    fmt.Errorf("panic: %v\n%s", v, debug.Stack()),
+			}
+		}
+	}()
+	return t.do(ctx)
+}
+
+// do takes the run through the stages, in the order of the package comment.
+func (t *task) do(ctx context.Context) error {
+	e := t.run.Event
+	if err := t.identify(ctx, e); err != nil {
+		return err
+	}
+	sha, err := t.settleSHA(ctx, e)
+	if err != nil {
+		return err
+	}
+	if sha != event.Trusted {
+		return t.awaitApproval(ctx)
+	}
+	sender, err := t.settleSender(ctx, e)
+	if err != nil {
+		return err
+	}
+	tree, err := t.Repositories.Checkout(ctx, e)
+	if err != nil {
+		return fmt.Errorf("checkout %s@%s: %w", e.Repo.FullName(), e.SHA, err)
+	}
+	if c, ok := tree.Files.(io.Closer); ok {
+		defer c.Close()
+	}
+	if err := t.advance(ctx, run.Progress{Trust: event.Lower(sha, sender), SHA: tree.SHA, Changed: changed(tree)}); err != nil {
+		return err
+	}
+	return t.dispatch(ctx, tree)
+}
+
+// awaitApproval parks a run whose sha is not the repository's own.
+func (t *task) awaitApproval(ctx context.Context) error {
+	if err := t.advance(ctx, run.Progress{Trust: event.Untrusted, SHA: t.run.Event.SHA}); err != nil {
+		return err
+	}
+	return &hold{waits: "approval of " + t.run.Event.SHA}
+}
+
+// dispatch decides, calls and ends the run.
+func (t *task) dispatch(ctx context.Context, tree run.Tree) error {
+	settings, err := t.Policy.Settings(ctx, t.run.Event, tree)
+	if err != nil {
+		return fmt.Errorf("read the settings of %s@%s: %w", t.run.Event.Repo.FullName(), tree.SHA, err)
+	}
+	if settings.Missing != "" {
+		return &nothing{reason: settings.Missing}
+	}
+	plans, err := t.decide(ctx, tree, settings)
+	if err != nil {
+		return err
+	}
+	if err := t.call(ctx, plans); err != nil {
+		return err
+	}
+	p := t.conclude(plans)
+	if err := t.advance(ctx, p); err != nil {
+		return err
+	}
+	t.logEnd(p, true, nil)
+	return nil
+}
+
+// advance records a step, then takes it into the task's own view of the run.
+func (t *task) advance(ctx context.Context, p run.Progress) error {
+	if err := t.Recorder.Advance(ctx, t.lease, p); err != nil {
+		return fmt.Errorf("record progress of %s: %w", t.run.Event.ID, err)
+	}
+	t.run = t.run.Apply(p, t.Clock())
+	return nil
+}
+
+// logEnd says once how the work on a run ended.
+func (t *task) logEnd(p run.Progress, ok bool, err error) {
+	var ev *zerolog.Event
+	var waiting *hold
+	switch {
+	case !ok:
+		ev = t.log.Warn()
+	case p.State == run.Waiting && !errors.As(err, &waiting), p.Outcome == run.Errored:
+		ev = t.log.Warn()
+	default:
+		ev = t.log.Info()
+	}
+	if err != nil && !errors.As(err, &waiting) {
+		ev = ev.Str("error", t.Scrub(err.Error()))
+	}
+	ev.Str("state", string(p.State)).Str("outcome", string(p.Outcome)).Str("waits_for", p.Waits).
+		Int("attempt", t.run.Attempt).Str("note", p.Note).Msg("run")
+}
+
+// changed is the number of changed files, -1 where the event has no diff.
+func changed(tree run.Tree) *int {
+	n := len(tree.Changes)
+	if !tree.HasDiff {
+		n = -1
+	}
+	return &n
+}
