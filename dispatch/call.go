@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 )
 
@@ -77,7 +76,11 @@ func (t *task) open(ctx context.Context, batches []*batch, attempt int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, b := range batches {
 		g.Go(func() error {
-			trigger, err := Trigger(t.run.Event, t.triggerFacts(b.plan, attempt))
+			tree := b.plan.source.Tree
+			trigger, err := Trigger(t.run.Event, TriggerFacts{
+				SHA: tree.SHA, Trust: t.run.Trust, Attempt: attempt,
+				HasDiff: tree.HasDiff, Changes: tree.Changes, Deleted: tree.Deleted,
+			})
 			if err != nil {
 				return fmt.Errorf("write the eventTrigger of %s: %w", t.run.Event.ID, err)
 			}
@@ -122,7 +125,11 @@ func (t *task) callAll(ctx context.Context, batches []*batch) error {
 	for _, b := range batches {
 		for _, c := range b.calls {
 			calls.Go(func() {
-				result, err := t.callOne(ctx, b.session, c)
+				var result run.Result
+				err := guarded(func() (err error) {
+					result, err = t.callOne(ctx, b.session, c)
+					return err
+				})
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
@@ -248,4 +255,3 @@ func unfinished(r run.Run, o run.Outcome, why string, now time.Time) []run.Resul
 	}
 	return results
 }
-

@@ -30,9 +30,10 @@ func (t *task) decide(ctx context.Context, tree run.Tree, s run.Settings) ([]pla
 	g, gctx := errgroup.WithContext(ctx)
 	for i, m := range s.Modules {
 		g.Go(func() error {
-			p, err := t.plan(gctx, tree, m)
-			plans[i] = p
-			return err
+			return guarded(func() (err error) {
+				plans[i], err = t.plan(gctx, tree, m)
+				return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -36,8 +36,10 @@ func (n *nothing) Error() string { return n.reason }
 
 // ending turns what stopped a run into what the store keeps of it. It is the
 // only place that knows which error ends a run, which sends it back, and when
-// it comes up again. ok is false if nothing may be written any more.
-func (d *Dispatcher) ending(ctx context.Context, r run.Run, err error) (p run.Progress, ok bool) {
+// it comes up again. had is the run as it was leased, r as it stands: what costs
+// nobody an attempt goes back with had's. ok is false if nothing may be written
+// any more.
+func (d *Dispatcher) ending(ctx context.Context, had, r run.Run, err error) (p run.Progress, ok bool) {
 	now := d.Clock()
 	var h *hold
 	var n *nothing
@@ -46,13 +48,13 @@ func (d *Dispatcher) ending(ctx context.Context, r run.Run, err error) (p run.Pr
 	case errors.Is(context.Cause(ctx), errLeaseLost), errors.Is(err, run.ErrLeaseLost):
 		return run.Progress{}, false
 	case errors.Is(context.Cause(ctx), errShutdown):
-		return run.Progress{State: run.Queued, Attempt: &r.Attempt}, true
+		return run.Progress{State: run.Queued, Attempt: &had.Attempt}, true
 	case errors.As(err, &h):
 		return run.Progress{State: run.Waiting, Waits: h.waits, NotBefore: h.again}, true
 	case errors.As(err, &n):
 		return run.Progress{State: run.Recorded, Note: n.reason}, true
 	case errors.Is(err, run.ErrNoEngine):
-		return run.Progress{State: run.Waiting, Waits: "an engine", NotBefore: now.Add(enginePoll), Attempt: &r.Attempt}, true
+		return run.Progress{State: run.Waiting, Waits: "an engine", NotBefore: now.Add(enginePoll), Attempt: &had.Attempt}, true
 	case errors.Is(err, run.ErrEngineLost):
 		return d.lost(r, now), true
 	case errors.As(err, &problem):
@@ -64,7 +66,7 @@ func (d *Dispatcher) ending(ctx context.Context, r run.Run, err error) (p run.Pr
 	}
 	// The longer it has waited, the longer it waits: nothing to keep count of.
 	again := now.Add(min(max(age/4, 2*time.Second), 5*time.Minute))
-	return run.Progress{State: run.Waiting, Waits: "what can't be reached now (" + cause(err) + ")", NotBefore: again, Attempt: &r.Attempt}, true
+	return run.Progress{State: run.Waiting, Waits: "what can't be reached now (" + cause(err) + ")", NotBefore: again, Attempt: &had.Attempt}, true
 }
 
 // cause is the outermost part of an error, without details that are for the log.

@@ -20,11 +20,11 @@ func (d *Dispatcher) Process(ctx context.Context, w run.Work) {
 	e := w.Run.Event
 	log := d.Log.With().Str("event_id", e.ID).Int64("run_id", w.Run.Seq).Str("repo", e.Repo.FullName()).Str("sha", e.SHA).Logger()
 	t := &task{Dispatcher: d, lease: w.Lease, run: w.Run, log: log}
-	err := t.guarded(ctx)
+	err := guarded(func() error { return t.do(ctx) })
 	if err == nil {
 		return
 	}
-	p, ok := d.ending(ctx, t.run, err)
+	p, ok := d.ending(ctx, w.Run, t.run, err)
 	t.logEnd(p, ok, err)
 	if !ok {
 		return
@@ -43,8 +43,9 @@ type task struct {
 	log   zerolog.Logger
 }
 
-// guarded keeps a bug in one run from ending the agent.
-func (t *task) guarded(ctx context.Context) (err error) {
+// guarded keeps a bug in one run from ending the agent. Whatever a stage does in
+// a goroutine of its own goes through it too.
+func guarded(do func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &event.Problem{
@@ -54,7 +55,7 @@ func (t *task) guarded(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	return t.do(ctx)
+	return do()
 }
 
 // do takes the run through the stages, in the order of the package comment.
