@@ -69,6 +69,9 @@ type Type struct {
 	Elem *Type `json:"elem,omitempty"`
 	// Members are an enum's member names.
 	Members []string `json:"members,omitempty"`
+	// Values are the values of these members, in the same order; nil where they
+	// are not known.
+	Values []string `json:"values,omitempty"`
 }
 
 // Is tells whether the type is the object of that name.
