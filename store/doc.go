@@ -1,0 +1,34 @@
+// Package store remembers events, runs, decisions, calls and the outbox, and
+// hands out work under leases. It is one SQL store in two dialects: SQLite, in
+// the data folder, for one agent, and PostgreSQL for any number of them.
+//
+// Guarantees:
+//
+//   - What [Store.Append], [Store.Advance] and the others returned without error
+//     is on disk: SQLite runs with a write-ahead log and synchronous=FULL, read
+//     back on each connection. Commits are grouped across callers; one that fails
+//     fails alone.
+//   - An event is stored once. Its keys (id; vendor, type, repository and SHA-256
+//     of the payload) are in a table of their own and outlive it ([Store.Prune]).
+//   - Runs are numbered in the order in which their events were accepted, from 1,
+//     without gaps.
+//   - A run is worked on by one holder. Every write of a holder carries the
+//     lease's fence and is refused with [ErrLeaseLost] if the run was handed out
+//     again since. A run whose holder is gone is handed out again when the lease
+//     and a grace are over; on SQLite as soon as the store is opened again, because
+//     a lock on the file proves that the former process ended.
+//   - Runs are handed out round-robin by repository, within one in the order of
+//     acceptance.
+//   - A state of a context reaches the outbox in the transaction that marks the
+//     run as looked at; see [Store.PlanReports] for which state replaces which. A
+//     try to send is on disk before it begins.
+//   - After the disk failed once (I/O error, corruption) nothing is acknowledged
+//     until the store is opened anew: [ErrBroken]. Below a floor of free space
+//     Append refuses with [ErrFull], while work in progress goes on.
+//
+// Times are kept in nanoseconds. Strings lose what is not UTF-8, and columns of
+// text lose NUL: both become U+FFFD. Payloads and outputs come back byte for byte.
+//
+// Secrets: no type that is stored has a field for a secret's value or a
+// credential, and none is ever written.
+package store

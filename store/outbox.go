@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/franela/pocketci/run"
+)
+
+// due is the condition that a report's newest state is still to be sent.
+const due = "version > sent_version AND dead = ''"
+
+// ClaimReports takes at most limit reports whose time has come, failures and
+// errors first, older events before newer ones. That a try begins is on disk
+// before it returns. A row is nobody else's until it is settled or Config.ClaimFor
+// has passed; it then comes again with InDoubt, as it does after a crash.
+func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int) ([]run.Report, error) {
+	var claimed []run.Report
+	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
+		held, err := t.now(ctx)
+		if err != nil {
+			return err
+		}
+		claimed, err = t.reports(ctx, due+` AND not_before <= ? AND claim_until <= ?
+			ORDER BY CASE WHEN state IN ('failure', 'error') THEN 0 ELSE 1 END, seq, context LIMIT ?`+s.d.lockFree,
+			nanos(now), held, limit)
+		if err != nil {
+			return err
+		}
+		for i := range claimed {
+			if err := t.claim(ctx, &claimed[i], held+int64(s.cfg.ClaimFor)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim reports: %w", err)
+	}
+	return claimed, nil
+}
+
+// claim marks that a try of the row's newest version begins.
+func (t tx) claim(ctx context.Context, r *run.Report, until int64) error {
+	r.Attempts++
+	_, err := t.exec(ctx, `UPDATE reports SET attempts = ?, in_doubt = 1, claim_until = ?, claim_version = ?, claim_attempt = ?
+		WHERE repo_id = ? AND sha = ? AND context = ?`,
+		r.Attempts, until, r.Version, r.Attempts, r.Repo.ID, r.SHA, r.Status.Context)
+	return err
+}
+
+// SettleReport says how the try of a claimed report ended, by its fields: Sent
+// is when it arrived; Dead is why it is given up; else NotBefore is when it is
+// tried again, and InDoubt tells that it may have arrived all the same. The
+// newest state counts as sent or dead only if it is still the one that was
+// claimed. A claim that was lost to somebody else settles nothing.
+func (s *Store) SettleReport(ctx context.Context, r run.Report) error {
+	err := s.do(ctx, true, func(ctx context.Context, t tx) error {
+		const where = " WHERE repo_id = ? AND sha = ? AND context = ? AND claim_version = ? AND claim_attempt = ? AND claim_until > 0"
+		set, args := settlement(r)
+		args = append(args, r.Repo.ID, text(r.SHA), text(r.Status.Context), r.Version, r.Attempts)
+		n, err := t.exec(ctx, "UPDATE reports SET claim_until = 0, in_doubt = ?"+set+where, args...)
+		if err == nil && n == 0 {
+			s.cfg.Log.Debug().Str("report", r.Key).Int64("version", r.Version).Msg("settled too late: the claim is not ours any more")
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("settle report %s: %w", r.Key, err)
+	}
+	return nil
+}
+
+// settlement is what the end of a try changes.
+func settlement(r run.Report) (set string, args []any) {
+	switch {
+	case !r.Sent.IsZero():
+		return ", sent_version = ?, sent_at = ?, sent_state = ?, sent_description = ?, sent_target_url = ?",
+			[]any{number(false), r.Version, nanos(r.Sent), string(r.Status.State), text(r.Status.Description), text(r.Status.TargetURL)}
+	case r.Dead != "":
+		return ", dead = CASE WHEN version = ? THEN ? ELSE dead END", []any{number(r.InDoubt), r.Version, text(r.Dead)}
+	default:
+		// What the code host asked for holds for a newer state too.
+		return ", not_before = CASE WHEN not_before < ? THEN ? ELSE not_before END",
+			[]any{number(r.InDoubt), nanos(r.NotBefore), nanos(r.NotBefore)}
+	}
+}

@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
+)
+
+// errUnreadable: a row holds what this program does not understand.
+var errUnreadable = errors.New("unreadable")
+
+// Query says which runs are wanted; zero fields don't restrict.
+type Query struct {
+	// Limit is the largest number of runs; default 50, at most 500.
+	Limit int
+	// Before gives only runs with a smaller Seq: pass the last one's for the next page.
+	Before int64
+	// Repository is owner/name, in any case.
+	Repository string
+	// Event is the event's name (as in function names).
+	Event string
+	// State is a [run.State].
+	State string
+}
+
+// Runs gives the runs that the query asks for, newest first, with decisions and
+// calls, without payloads and what calls printed.
+func (s *Store) Runs(ctx context.Context, q Query) ([]run.Run, error) {
+	where, args := "1 = 1", []any(nil)
+	add := func(condition string, value any) {
+		where, args = where+" AND "+condition, append(args, value)
+	}
+	if q.Before > 0 {
+		add("e.seq < ?", q.Before)
+	}
+	if q.Repository != "" {
+		add("e.repo = ?", text(fold(q.Repository)))
+	}
+	if q.Event != "" {
+		add("e.name = ?", text(q.Event))
+	}
+	if q.State != "" {
+		add("r.state = ?", text(q.State))
+		if !run.State(q.State).Final() {
+			where += " AND r.due IS NOT NULL"
+		}
+	}
+	if q.Limit <= 0 {
+		q.Limit = 50
+	}
+	var found []run.Run
+	err := s.view(ctx, func(ctx context.Context, t tx) (err error) {
+		found, err = t.runs(ctx, where+" ORDER BY e.seq DESC LIMIT ?", append(args, min(q.Limit, 500))...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	return found, nil
+}
+
+// Run gives one run whole: payload, decisions, calls with what they printed; and
+// the reports of its repository and commit, which other events may have set.
+// The error wraps [ErrNotFound] if there is no such event.
+func (s *Store) Run(ctx context.Context, eventID string) (run.Run, []run.Report, error) {
+	var found []run.Run
+	var reports []run.Report
+	err := s.view(ctx, func(ctx context.Context, t tx) (err error) {
+		if found, err = t.runs(ctx, "e.id = ?", eventID); err != nil || len(found) == 0 {
+			return err
+		}
+		r := &found[0]
+		if r.Event.Payload, err = t.payload(ctx, r.Seq); err != nil {
+			return err
+		}
+		if err := t.outputs(ctx, r); err != nil {
+			return err
+		}
+		reports, err = t.reports(ctx, "repo_id = ? AND sha = ? ORDER BY context", r.Event.Repo.ID, commit(*r))
+		return err
+	})
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return run.Run{}, nil, fmt.Errorf("read run of %q: %w", eventID, err)
+	}
+	return found[0], reports, nil
+}
+
+// commit is what a run's reports are about.
+func commit(r run.Run) string {
+	if r.SHA != "" {
+		return r.SHA
+	}
+	return text(r.Event.SHA)
+}
+
+// loadWork gives a run with its payload.
+func (s *Store) loadWork(ctx context.Context, seq int64) (run.Run, error) {
+	var found []run.Run
+	err := s.view(ctx, func(ctx context.Context, t tx) (err error) {
+		if found, err = t.runs(ctx, "e.seq = ?", seq); err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return errUnreadable
+		}
+		found[0].Event.Payload, err = t.payload(ctx, seq)
+		return err
+	})
+	if err != nil {
+		return run.Run{}, fmt.Errorf("load run %d: %w", seq, err)
+	}
+	return found[0], nil
+}
+
+// view runs fn on one state of the database.
+func (s *Store) view(ctx context.Context, fn func(context.Context, tx) error) error {
+	q, err := s.read.BeginTx(ctx, s.d.snapshot)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = q.Rollback() }()
+	return fn(ctx, tx{q, s})
+}
+
+const runColumns = `e.seq, e.id, e.data, r.state, r.waits, r.attempt, r.trust, r.sha, r.changed,
+	r.problem, r.outcome, r.note, r.begun, r.ended, r.version`
+
+// runs gives the runs that the condition selects, with decisions and calls. One
+// that can't be read is logged and left out, so that it hides no other.
+func (t tx) runs(ctx context.Context, where string, args ...any) ([]run.Run, error) {
+	var found []run.Run
+	err := t.each(ctx, func(scan func(...any) error) error {
+		r, err := scanRun(scan)
+		if errors.Is(err, errUnreadable) {
+			t.unreadable(r.Event.ID, err)
+			return nil
+		}
+		found = append(found, r)
+		return err
+	}, "SELECT "+runColumns+" FROM events e JOIN runs r ON r.seq = e.seq WHERE "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	bad := map[int64]error{}
+	for part := range slices.Chunk(found, 100) {
+		if err := t.details(ctx, part, bad); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(found, func(r run.Run) bool {
+		if bad[r.Seq] != nil {
+			t.unreadable(r.Event.ID, bad[r.Seq])
+		}
+		return bad[r.Seq] != nil
+	}), nil
+}
+
+func (t tx) unreadable(id string, err error) {
+	t.s.cfg.Log.Error().Err(err).Str("event_id", id).Msg("a stored run can't be read")
+}
+
+func scanRun(scan func(...any) error) (run.Run, error) {
+	var r run.Run
+	var id, data, state, trust, problem, outcome string
+	var begun, ended int64
+	err := scan(&r.Seq, &id, &data, &state, &r.Waits, &r.Attempt, &trust, &r.SHA, &r.Changed,
+		&problem, &outcome, &r.Note, &begun, &ended, &r.Version)
+	if err != nil {
+		return r, err
+	}
+	r.State, r.Trust, r.Outcome = run.State(state), event.Trust(trust), run.Outcome(outcome)
+	r.Begun, r.Ended = timeOf(begun), timeOf(ended)
+	if err := decode([]byte(data), &r.Event); err != nil {
+		r.Event.ID = id
+		return r, err
+	}
+	if problem != "" {
+		r.Problem = new(run.Problem)
+		return r, decode([]byte(problem), r.Problem)
+	}
+	return r, nil
+}
+
+func decode(data []byte, v any) error {
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	return nil
+}
+
+// details adds decisions and calls, and says of which runs they can't be read.
+func (t tx) details(ctx context.Context, found []run.Run, bad map[int64]error) error {
+	at := make(map[int64]*run.Run, len(found))
+	seqs := make([]any, len(found))
+	for i := range found {
+		at[found[i].Seq], seqs[i] = &found[i], found[i].Seq
+	}
+	in := list(len(seqs))
+	err := t.each(ctx, func(scan func(...any) error) error {
+		var seq int64
+		var packed []byte
+		if err := scan(&seq, &packed); err != nil {
+			return err
+		}
+		data, err := unpack(packed)
+		if err == nil {
+			err = decode(data, &at[seq].Decisions)
+		}
+		if err != nil {
+			bad[seq] = err
+		}
+		return nil
+	}, "SELECT seq, data FROM decisions WHERE seq IN "+in, seqs...)
+	if err != nil {
+		return err
+	}
+	return t.each(ctx, func(scan func(...any) error) error {
+		var seq int64
+		var data, result string
+		if err := scan(&seq, &data, &result); err != nil {
+			return err
+		}
+		c, err := callOf(data, result)
+		if err != nil {
+			bad[seq] = err
+		}
+		at[seq].Calls = append(at[seq].Calls, c)
+		return nil
+	}, "SELECT seq, data, result FROM calls WHERE seq IN "+in+" ORDER BY seq, n", seqs...)
+}
+
+func callOf(data, result string) (run.CallState, error) {
+	var c run.CallState
+	if err := decode([]byte(data), &c); err != nil {
+		return c, err
+	}
+	if result == "" {
+		return c, nil
+	}
+	c.Result = new(run.Result)
+	return c, decode([]byte(result), c.Result)
+}
+
+// outputs adds what the run's calls printed.
+func (t tx) outputs(ctx context.Context, r *run.Run) error {
+	return t.each(ctx, func(scan func(...any) error) error {
+		var module, function string
+		var packed []byte
+		if err := scan(&module, &function, &packed); err != nil {
+			return err
+		}
+		data, err := unpack(packed)
+		if err != nil {
+			return err
+		}
+		for i := range r.Calls {
+			c := &r.Calls[i]
+			if text(c.Call.Module) == module && text(c.Call.Function) == function && c.Result != nil {
+				c.Result.Output = string(data)
+			}
+		}
+		return nil
+	}, "SELECT module, function, data FROM outputs WHERE seq = ?", r.Seq)
+}
+
+// payload gives the vendor's object as it came, or nil if there is none (any more).
+func (t tx) payload(ctx context.Context, seq int64) (json.RawMessage, error) {
+	var packed []byte
+	found, err := t.one(ctx, []any{&packed}, "SELECT data FROM payloads WHERE seq = ?", seq)
+	if err != nil || !found {
+		return nil, err
+	}
+	data, err := unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: payload: %w", errUnreadable, err)
+	}
+	return data, nil
+}
+
+// Unreported gives the runs, at most limit, that changed since reports were
+// planned for them, or that the reporter wants to see again at a time that has
+// come; without payloads and outputs. After [Store.PlanReports] a run is not
+// given again before it changes.
+func (s *Store) Unreported(ctx context.Context, now time.Time, limit int) ([]run.Run, error) {
+	var found []run.Run
+	err := s.view(ctx, func(ctx context.Context, t tx) (err error) {
+		found, err = t.runs(ctx, "r.look IS NOT NULL AND r.look <= ? ORDER BY r.look, r.seq LIMIT ?", nanos(now), limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list what is not reported: %w", err)
+	}
+	return found, nil
+}

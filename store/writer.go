@@ -1,0 +1,298 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// groupOps and groupBytes bound what is committed together.
+	groupOps   = 256
+	groupBytes = 16 << 20
+	// tries is how often a transaction is tried that lost against another one.
+	tries = 8
+)
+
+// op is one write: an event to append, or a function that runs in a transaction
+// of its own or of a group, perhaps more than once.
+type op struct {
+	row *row
+	fn  func(context.Context, tx) error
+	// after is called once the op is committed.
+	after func()
+
+	err  error
+	done chan struct{}
+}
+
+// transactor begins and ends the writer's transactions, one at a time.
+type transactor interface {
+	begin(ctx context.Context) (queryer, error)
+	commit(ctx context.Context) error
+	rollback(ctx context.Context)
+}
+
+// writer commits what many callers hand in as groups: one goroutine takes what
+// waits, writes it in one transaction, and tells everybody what became of theirs.
+type writer struct {
+	s  *Store
+	tr transactor
+
+	mu     sync.RWMutex
+	closed bool
+	ops    chan *op
+	ended  chan struct{}
+
+	broken atomic.Pointer[error]
+}
+
+func startWriter(s *Store, tr transactor) *writer {
+	w := &writer{s: s, tr: tr, ops: make(chan *op, groupOps), ended: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// close commits what was handed in and ends the goroutine.
+func (w *writer) close() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.ops)
+	}
+	w.mu.Unlock()
+	<-w.ended
+}
+
+// hand puts the op in line. From then on it is done, whatever becomes of ctx.
+func (w *writer) hand(ctx context.Context, o *op) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return ErrClosed
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	o.done = make(chan struct{})
+	select {
+	case w.ops <- o:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	ctx := context.Background()
+	for first := range w.ops {
+		group := w.gather(first)
+		w.write(ctx, group)
+		for _, o := range group {
+			if o.err == nil && o.after != nil {
+				o.after()
+			}
+			close(o.done)
+		}
+	}
+}
+
+// gather takes what waits already; it waits for nobody.
+func (w *writer) gather(first *op) []*op {
+	group, size := []*op{first}, first.size()
+	for len(group) < groupOps && size < groupBytes {
+		select {
+		case o, ok := <-w.ops:
+			if !ok {
+				return group
+			}
+			group, size = append(group, o), size+o.size()
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (o *op) size() int {
+	if o.row == nil {
+		return 0
+	}
+	return len(o.row.payload) + len(o.row.data)
+}
+
+// write sets each op's err. A group that fails before its commit is tried again
+// one by one, so that nobody pays for a neighbour.
+func (w *writer) write(ctx context.Context, group []*op) {
+	if group = w.admit(group); len(group) == 0 {
+		return
+	}
+	err, again := w.attempt(ctx, group)
+	if err == nil {
+		return
+	}
+	for _, o := range group {
+		if again && len(group) > 1 && w.refusal() == nil {
+			w.alone(ctx, o)
+			continue
+		}
+		o.err = err
+	}
+	if !again || len(group) > 1 {
+		return
+	}
+	if w.s.d.class(err) == classAgain {
+		w.alone(ctx, group[0])
+	}
+}
+
+// alone writes one op in a transaction of its own.
+func (w *writer) alone(ctx context.Context, o *op) {
+	for range tries {
+		err, again := w.attempt(ctx, []*op{o})
+		o.err = err
+		if err == nil || !again || w.s.d.class(err) != classAgain {
+			return
+		}
+	}
+}
+
+// admit refuses what can't be written and gives the rest.
+func (w *writer) admit(group []*op) []*op {
+	refusal := w.refusal()
+	var full error
+	if refusal == nil {
+		full = w.s.room()
+	}
+	admitted := group[:0:0]
+	for _, o := range group {
+		switch {
+		case refusal != nil:
+			o.err = refusal
+		case full != nil && o.row != nil:
+			o.err = full
+		default:
+			admitted = append(admitted, o)
+		}
+	}
+	return admitted
+}
+
+func (w *writer) refusal() error {
+	if p := w.broken.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// attempt writes the group in one transaction. What fails for one op alone is in
+// its err; an error that is returned is everybody's, and again tells that the
+// commit was not reached, so nothing was written.
+func (w *writer) attempt(ctx context.Context, group []*op) (err error, again bool) {
+	defer func() { err = w.judge(err) }()
+	q, err := w.tr.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err), true
+	}
+	if err := w.fill(ctx, tx{q, w.s}, group); err != nil {
+		w.tr.rollback(ctx)
+		return err, true
+	}
+	if err := w.tr.commit(ctx); err != nil {
+		w.tr.rollback(ctx)
+		return fmt.Errorf("commit: %w", err), false
+	}
+	return nil, false
+}
+
+// judge names what an error means for callers, and closes the store to writes
+// after the disk failed: what a failed flush left behind is not known, and a
+// second one may report success falsely.
+func (w *writer) judge(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch w.s.d.class(err) {
+	case classFull:
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	case classDisk:
+		broken := fmt.Errorf("%w: %w", ErrBroken, err)
+		if w.broken.CompareAndSwap(nil, &broken) {
+			w.s.cfg.Log.Error().Err(err).Msg("the store's disk failed; nothing is accepted until the agent is restarted")
+		}
+		return broken
+	default:
+		return err
+	}
+}
+
+// fill writes the group's ops: the events as one, then the functions one by one.
+func (w *writer) fill(ctx context.Context, t tx, group []*op) error {
+	var events, rest []*op
+	for _, o := range group {
+		o.err = nil
+		if o.row != nil {
+			events = append(events, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	if err := w.appendAll(ctx, t, events, len(group) == 1); err != nil {
+		return err
+	}
+	for _, o := range rest {
+		var lost error
+		if o.err, lost = w.guard(ctx, t, len(group) == 1, func() error { return o.fn(ctx, t) }); lost != nil {
+			return lost
+		}
+	}
+	return nil
+}
+
+// appendAll writes the events together, and if that fails one by one.
+func (w *writer) appendAll(ctx context.Context, t tx, events []*op, alone bool) error {
+	if len(events) == 0 {
+		return nil
+	}
+	own, lost := w.guard(ctx, t, alone, func() error { return w.s.appendRows(ctx, t, events) })
+	if lost != nil || own == nil {
+		return lost
+	}
+	if len(events) == 1 {
+		events[0].err = own
+		return nil
+	}
+	for _, o := range events {
+		if o.err, lost = w.guard(ctx, t, false, func() error { return w.s.appendRows(ctx, t, []*op{o}) }); lost != nil {
+			return lost
+		}
+	}
+	return nil
+}
+
+// guard runs fn so that what it wrote is undone if it fails: own is then its
+// error. lost means that the transaction is lost with everything in it. Whoever
+// is alone in a transaction needs no guard: it is lost as a whole.
+func (w *writer) guard(ctx context.Context, t tx, alone bool, fn func() error) (own, lost error) {
+	if alone {
+		return nil, fn()
+	}
+	if _, err := t.exec(ctx, "SAVEPOINT op"); err != nil {
+		return nil, err
+	}
+	if own = fn(); own != nil {
+		if w.s.d.class(own) != classRow {
+			return nil, own
+		}
+		if _, err := t.exec(ctx, "ROLLBACK TO SAVEPOINT op"); err != nil {
+			return nil, errors.Join(own, err)
+		}
+	}
+	if _, err := t.exec(ctx, "RELEASE SAVEPOINT op"); err != nil {
+		return nil, err
+	}
+	return own, nil
+}
