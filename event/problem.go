@@ -8,6 +8,8 @@ var (
 	ErrMalformed = errors.New("malformed delivery")
 	// ErrUnsigned: the delivery is not signed with a secret of ours.
 	ErrUnsigned = errors.New("unsigned delivery")
+	// ErrFull: the store has no room for the event; nothing was written.
+	ErrFull = errors.New("store is full")
 )
 
 // Problem is an error with a sentence that may be shown to people. What stands

@@ -57,6 +57,9 @@ type Report struct {
 	SentVersion int64 `json:"-"`
 	// Attempts counts the tries of this version.
 	Attempts int `json:"attempts"`
+	// Claim is the store's number of the claim under which the row was handed
+	// out; it is passed back when the row is settled.
+	Claim int64 `json:"-"`
 	// InDoubt: a try began and its end is not known; list before sending again.
 	InDoubt bool `json:"-"`
 	// NotBefore is the earliest time to send it.

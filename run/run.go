@@ -10,6 +10,9 @@ import (
 // ErrLeaseLost: somebody else holds the run's lease now; nothing was written.
 var ErrLeaseLost = errors.New("lease lost")
 
+// ErrNotFound: no event has the id that was asked for.
+var ErrNotFound = errors.New("not found")
+
 // State is where a run stands.
 type State string
 
