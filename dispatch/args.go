@@ -39,20 +39,19 @@ type filler struct {
 	text    map[string]string     // the values of ours that are text
 	secrets map[string]run.Secret // by name in the engine's casing
 	reasons map[string]string
-	// changesText and changesList are onChanges, encoded once.
+	changed []string // nil where there is no diff
+	// changesText and changesList are onChanges, encoded at most once.
 	changesText, changesList json.RawMessage
 }
 
-func newFiller(in Input) filler {
-	f := filler{
-		text:        eventTexts(in.Event, in.SHA),
-		secrets:     map[string]run.Secret{},
-		reasons:     in.Secrets,
-		changesText: jsonText(strings.Join(in.Changes, ",")),
-		changesList: jsonList(in.Changes),
+func newFiller(in Input) *filler {
+	f := &filler{
+		text:    eventTexts(in.Event, in.SHA),
+		secrets: map[string]run.Secret{},
+		reasons: in.Secrets,
 	}
-	if !in.HasDiff {
-		f.changesText, f.changesList = jsonText(""), jsonList(nil)
+	if in.HasDiff {
+		f.changed = in.Changes
 	}
 	for _, s := range in.Module.Secrets {
 		f.secrets[strcase.ToLowerCamel(s.Name)] = s
@@ -82,7 +81,7 @@ func fullRef(e event.Event) string {
 }
 
 // ours tells whether a parameter is one that is filled by its name.
-func (f filler) ours(p run.Param) bool {
+func (f *filler) ours(p run.Param) bool {
 	if _, ok := f.text[p.Name]; ok {
 		return true
 	}
@@ -95,7 +94,7 @@ func (f filler) ours(p run.Param) bool {
 // fill makes the arguments of a function or a constructor. notes say which
 // optional parameters were left out although they are ours. The problem names
 // the first parameter that can't be filled.
-func (f filler) fill(params []run.Param) (args []run.Arg, notes []string, problem *event.Problem) {
+func (f *filler) fill(params []run.Param) (args []run.Arg, notes []string, problem *event.Problem) {
 	for _, p := range params {
 		arg, why := f.arg(p)
 		switch {
@@ -124,7 +123,7 @@ type unfilled struct {
 }
 
 // arg makes one argument.
-func (f filler) arg(p run.Param) (run.Arg, *unfilled) {
+func (f *filler) arg(p run.Param) (run.Arg, *unfilled) {
 	arg := run.Arg{Name: p.Name}
 	switch p.Name {
 	case paramSrc:
@@ -167,12 +166,18 @@ func byPath(arg run.Arg, p run.Param) run.Arg {
 }
 
 // changes fills onChanges: all changed files, joined by commas or as a list.
-func (f filler) changes(arg run.Arg, t run.Type) (run.Arg, *unfilled) {
+func (f *filler) changes(arg run.Arg, t run.Type) (run.Arg, *unfilled) {
 	arg.Kind = run.ArgValue
 	switch {
 	case t.Kind == run.KindString:
+		if f.changesText == nil {
+			f.changesText = jsonText(strings.Join(f.changed, ","))
+		}
 		arg.Value = f.changesText
 	case t.ListOf(run.KindString):
+		if f.changesList == nil {
+			f.changesList = jsonList(f.changed)
+		}
 		arg.Value = f.changesList
 	default:
 		return arg, wrongType("a string or a list of strings")
@@ -210,7 +215,7 @@ func textArg(arg run.Arg, p run.Param, value string) (run.Arg, *unfilled) {
 }
 
 // secret fills a parameter with a mapped secret.
-func (f filler) secret(arg run.Arg, p run.Param, s run.Secret) (run.Arg, *unfilled) {
+func (f *filler) secret(arg run.Arg, p run.Param, s run.Secret) (run.Arg, *unfilled) {
 	if !p.Type.Is("Secret") {
 		return arg, wrongType("a Secret (pocketci.yaml maps one to it)")
 	}

@@ -93,7 +93,8 @@ func MatchEvent(in Input) (Match, error) {
 type matcher struct {
 	in     Input
 	values map[string][]string // of the conditions, in all their spellings
-	filler filler
+	filler *filler
+	files  *changedFiles
 	gates  map[string]gate
 }
 
@@ -108,6 +109,7 @@ func newMatcher(in Input) *matcher {
 			paramBaseBranch: {e.BaseRef},
 		},
 		filler: newFiller(in),
+		files:  newChangedFiles(in.Changes),
 		gates:  map[string]gate{},
 	}
 }

@@ -158,7 +158,7 @@ func (m *matcher) gate(entries []string) gate {
 	case !m.in.HasDiff:
 		g.open = true
 	default:
-		g.found, g.open = compiled.first(m.in.Changes)
+		g.found, g.open = m.files.first(compiled)
 	}
 	m.gates[key] = g
 	return g

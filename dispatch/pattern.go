@@ -3,7 +3,6 @@ package dispatch
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,51 +33,41 @@ func (g globs) empty() bool { return len(g.accept)+len(g.except) == 0 }
 func (g globs) accepts(spellings ...string) bool {
 	matched := len(g.accept) == 0
 	for _, s := range spellings {
-		matched = matched || slices.ContainsFunc(g.accept, func(p glob) bool { return p.match(s) })
+		matched = matched || anyMatches(g.accept, s)
 	}
 	if !matched {
 		return false
 	}
 	for _, s := range spellings {
-		if slices.ContainsFunc(g.except, func(p glob) bool { return p.match(s) }) {
+		if anyMatches(g.except, s) {
 			return false
 		}
 	}
 	return true
 }
 
-// first finds the first of the names that is accepted.
-func (g globs) first(names []string) (string, bool) {
-	if len(g.accept) == 1 {
-		// The usual case, in a loop that a compiler can keep small.
-		for _, n := range names {
-			if g.accept[0].match(n) && g.accepts(n) {
-				return n, true
-			}
-		}
-		return "", false
-	}
-	for _, n := range names {
-		if g.accepts(n) {
-			return n, true
+func anyMatches(list []glob, s string) bool {
+	for i := range list {
+		if list[i].match(s) {
+			return true
 		}
 	}
-	return "", false
+	return false
 }
 
 // glob is one doublestar pattern, with the fixed text that every match begins
-// and ends with: most files are told apart by that alone.
+// with, ends with and holds: most files are told apart by that alone.
 type glob struct {
-	pattern        string
-	prefix, suffix string
-	literal        bool
+	pattern                string
+	prefix, suffix, needle string
+	literal                bool
 }
 
-func (g glob) match(name string) bool {
+func (g *glob) match(name string) bool {
 	if g.literal {
 		return name == g.pattern
 	}
-	if !strings.HasSuffix(name, g.suffix) || !strings.HasPrefix(name, g.prefix) {
+	if !strings.HasSuffix(name, g.suffix) || !strings.HasPrefix(name, g.prefix) || !strings.Contains(name, g.needle) {
 		return false
 	}
 	return doublestar.MatchUnvalidated(g.pattern, name)
@@ -91,14 +80,50 @@ const globMeta = `*?[]{}\`
 func newGlob(pattern string) glob {
 	first := strings.IndexAny(pattern, globMeta)
 	if first < 0 {
-		return glob{pattern: pattern, literal: true}
+		return glob{pattern: pattern, prefix: pattern, literal: true}
 	}
-	// A doublestar may stand for nothing and take a slash beside it along.
-	g := glob{pattern: pattern, prefix: strings.TrimRight(pattern[:first], "/")}
-	if !strings.Contains(pattern, `\`) {
-		g.suffix = strings.TrimLeft(pattern[strings.LastIndexAny(pattern, globMeta)+1:], "/")
+	g := glob{pattern: pattern}
+	if strings.Contains(pattern, `\`) {
+		return g // escapes are rare; doublestar alone knows them
 	}
+	// A doublestar may stand for nothing and take the slash beside it along.
+	g.prefix = strings.TrimRight(pattern[:first], "/")
+	g.suffix = strings.TrimLeft(pattern[strings.LastIndexAny(pattern, globMeta)+1:], "/")
+	g.needle = longestFixed(pattern)
 	return g
+}
+
+// longestFixed is the longest text that every match of a pattern without escapes
+// holds: what stands between its wildcards, outside brackets and braces.
+func longestFixed(pattern string) string {
+	longest := ""
+	depth, class, start := 0, false, 0
+	end := func(i int) {
+		if fixed := strings.Trim(pattern[start:i], "/"); depth == 0 && !class && len(fixed) > len(longest) {
+			longest = fixed
+		}
+		start = i + 1
+	}
+	for i := range len(pattern) {
+		switch c := pattern[i]; {
+		case class:
+			class = c != ']'
+			start = i + 1
+		case c == '[':
+			end(i)
+			class = true
+		case c == '{':
+			end(i)
+			depth++
+		case c == '}':
+			depth--
+			start = i + 1
+		case c == '*' || c == '?':
+			end(i)
+		}
+	}
+	end(len(pattern))
+	return longest
 }
 
 // compile makes globs of entries; folded ones are compared with folded values.
