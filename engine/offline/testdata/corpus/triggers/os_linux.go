@@ -1,0 +1,3 @@
+package main
+
+func (m *MyCi) OnlyOnLinux() string { return "" }

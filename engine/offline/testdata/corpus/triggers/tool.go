@@ -1,0 +1,5 @@
+//go:build ignore
+
+package other
+
+func (m *MyCi) Ignored() string { return "" }

@@ -1,0 +1,11 @@
+package main
+
+import "dagger/refused/internal/dagger"
+
+type Refused struct{}
+
+func (m *Refused) Go(
+	// +defaultPath
+	dir *dagger.Directory,
+) {
+}

@@ -1,0 +1,6 @@
+package main
+
+type Refused struct{}
+
+// +cache=5
+func (m *Refused) Go() {}

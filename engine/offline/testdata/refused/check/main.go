@@ -1,0 +1,6 @@
+package main
+
+type Refused struct{}
+
+// +check=sometimes
+func (m *Refused) Go() {}

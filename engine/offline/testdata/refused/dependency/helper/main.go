@@ -1,0 +1,5 @@
+package main
+
+type Helper struct{}
+
+func (h *Helper) Hello() string { return "hello" }

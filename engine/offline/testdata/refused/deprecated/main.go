@@ -1,0 +1,9 @@
+package main
+
+type Refused struct{}
+
+func (m *Refused) Go(
+	// +deprecated="use b"
+	a string,
+) {
+}

@@ -1,0 +1,11 @@
+package main
+
+import "dagger/refused/internal/dagger"
+
+type Refused struct{}
+
+func (m *Refused) Go(
+	// +ignore=["x"]
+	file *dagger.File,
+) {
+}

@@ -1,0 +1,12 @@
+package main
+
+import "dagger/refused/internal/dagger"
+
+type Refused struct{}
+
+func (m *Refused) Go(
+	// +default="x"
+	// +defaultPath="/"
+	dir *dagger.Directory,
+) {
+}

@@ -1,0 +1,5 @@
+package main
+
+type Refused struct{}
+
+func (m *Refused) Go(_ string) {}

@@ -1,0 +1,7 @@
+package main
+
+type Refused struct{}
+
+type Other struct{}
+
+func New() *Other { return nil }

@@ -1,0 +1,7 @@
+package main
+
+import "dagger/refused/internal/dagger"
+
+type Refused struct{}
+
+func (m *Refused) Go(v *dagger.JSONValue) {}

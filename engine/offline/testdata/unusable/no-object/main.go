@@ -1,0 +1,5 @@
+package main
+
+type Other struct{}
+
+func (o *Other) Go() {}

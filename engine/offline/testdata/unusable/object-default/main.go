@@ -1,0 +1,11 @@
+package main
+
+import "dagger/refused/internal/dagger"
+
+type Refused struct{}
+
+func (m *Refused) Go(
+	// +default="alpine"
+	base *dagger.Container,
+) {
+}

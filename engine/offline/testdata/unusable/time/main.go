@@ -1,0 +1,7 @@
+package main
+
+import "time"
+
+type Refused struct{}
+
+func (m *Refused) Go(v time.Duration) {}
