@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cgi"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -108,13 +110,30 @@ func (s *Server) git(dir string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// hasCommit tells whether a sha is a commit; a repository without any ref has all.
+// hasCommit tells whether a sha is a commit; a repository without any ref has
+// all. What is there stays: it is asked of git once.
 func (s *Server) hasCommit(at *repo, sha string) bool {
-	if refs, err := s.git(at.dir, "for-each-ref", "--count=1"); err == nil && refs == "" {
+	if at.commits[sha] || !hasRefs(at.dir) {
 		return true
 	}
 	_, err := s.git(at.dir, "cat-file", "-e", sha+"^{commit}")
+	at.commits[sha] = err == nil
 	return err == nil
+}
+
+func hasRefs(dir string) bool {
+	if _, err := os.Stat(filepath.Join(dir, "packed-refs")); err == nil {
+		return true
+	}
+	found := false
+	_ = filepath.WalkDir(filepath.Join(dir, "refs"), func(_ string, d fs.DirEntry, err error) error { // none: none
+		if err == nil && !d.IsDir() {
+			found = true
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return found
 }
 
 // gitRef is a ref and what it points at.

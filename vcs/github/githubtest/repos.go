@@ -30,6 +30,8 @@ type repo struct {
 	former []string
 	dir    string
 	pulls  map[int]*Pull
+	// commits are shas that were found to be commits.
+	commits map[string]bool
 }
 
 // AddRepo makes a repository with an empty bare git repository (kept if there is
@@ -47,7 +49,7 @@ func (s *Server) AddRepo(r Repo) Repo {
 	for _, other := range s.repos {
 		other.former = without(other.former, r.FullName())
 	}
-	at := &repo{Repo: r, roles: map[int64]Role{}, pulls: map[int]*Pull{}}
+	at := &repo{Repo: r, roles: map[int64]Role{}, pulls: map[int]*Pull{}, commits: map[string]bool{}}
 	at.roles[s.addUser(User{Login: r.Owner}).ID] = RoleAdmin
 	at.roles[s.addUser(User{Login: s.cfg.Login}).ID] = RoleAdmin
 	at.dir = filepath.Join(s.cfg.Dir, r.Owner, fmt.Sprintf("%s.git", r.Name))
