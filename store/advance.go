@@ -144,7 +144,9 @@ func (s *Store) assignments(st *step, woken bool) (set string, args []any) {
 	case p.State.Final():
 		add("ended", nanos(s.cfg.Clock()))
 		add("due", nil)
-	case p.State == run.Queued, p.State == run.Waiting && woken:
+	case p.State == run.Waiting && woken:
+		add("due", dueNow)
+	case p.State == run.Queued:
 		add("due", nanos(p.NotBefore))
 	case p.State == run.Waiting && p.NotBefore.IsZero():
 		add("due", dueWoken)

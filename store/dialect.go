@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // dialect is all in which the two databases differ, beyond how they are opened.
@@ -24,6 +25,8 @@ type dialect struct {
 	notify string
 	// snapshot are the options of a transaction that reads one state.
 	snapshot *sql.TxOptions
+	// patience is how long a transaction may take; 0: as long as it does.
+	patience time.Duration
 	// class tells what an error means for the transaction it happened in.
 	class func(error) class
 }
@@ -61,6 +64,14 @@ func (d *dialect) rebind(query string) string {
 		b.WriteString(part)
 	}
 	return b.String()
+}
+
+// bounded ends ctx when a transaction has taken too long.
+func (d *dialect) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.patience == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, d.patience, errPatience)
 }
 
 // announce tells other agents that there may be work.

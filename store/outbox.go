@@ -43,26 +43,27 @@ func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int) ([]r
 
 // claim marks that a try of the row's newest version begins.
 func (t tx) claim(ctx context.Context, r *run.Report, until int64) error {
-	r.Attempts++
-	_, err := t.exec(ctx, `UPDATE reports SET attempts = ?, in_doubt = 1, claim_until = ?, claim_version = ?, claim_attempt = ?
-		WHERE repo_id = ? AND sha = ? AND context = ?`,
-		r.Attempts, until, r.Version, r.Attempts, r.Repo.ID, r.SHA, r.Status.Context)
+	r.Claim++
+	_, err := t.exec(ctx, "UPDATE reports SET in_doubt = 1, claim_until = ?, claim = ? WHERE repo_id = ? AND sha = ? AND context = ?",
+		until, r.Claim, r.Repo.ID, r.SHA, r.Status.Context)
 	return err
 }
 
 // SettleReport says how the try of a claimed report ended, by its fields: Sent
 // is when it arrived; Dead is why it is given up; else NotBefore is when it is
-// tried again, and InDoubt tells that it may have arrived all the same. The
-// newest state counts as sent or dead only if it is still the one that was
-// claimed. A claim that was lost to somebody else settles nothing.
+// tried again. Attempts and InDoubt are kept as they are: InDoubt tells that it
+// may have arrived all the same. What is said holds for the state that was
+// claimed: a newer one stays to be sent, though not before NotBefore. The error
+// wraps [ErrLeaseLost], and nothing is written, if the claim was over and the
+// row is somebody else's.
 func (s *Store) SettleReport(ctx context.Context, r run.Report) error {
 	err := s.do(ctx, true, func(ctx context.Context, t tx) error {
-		const where = " WHERE repo_id = ? AND sha = ? AND context = ? AND claim_version = ? AND claim_attempt = ? AND claim_until > 0"
 		set, args := settlement(r)
-		args = append(args, r.Repo.ID, text(r.SHA), text(r.Status.Context), r.Version, r.Attempts)
-		n, err := t.exec(ctx, "UPDATE reports SET claim_until = 0, in_doubt = ?"+set+where, args...)
+		args = append(args, r.Repo.ID, text(r.SHA), text(r.Status.Context), r.Claim)
+		n, err := t.exec(ctx, "UPDATE reports SET claim_until = 0, "+set+
+			" WHERE repo_id = ? AND sha = ? AND context = ? AND claim = ? AND claim_until > 0", args...)
 		if err == nil && n == 0 {
-			s.cfg.Log.Debug().Str("report", r.Key).Int64("version", r.Version).Msg("settled too late: the claim is not ours any more")
+			err = ErrLeaseLost
 		}
 		return err
 	})
@@ -74,15 +75,18 @@ func (s *Store) SettleReport(ctx context.Context, r run.Report) error {
 
 // settlement is what the end of a try changes.
 func settlement(r run.Report) (set string, args []any) {
+	set = "in_doubt = ?, attempts = CASE WHEN version = ? THEN ? ELSE attempts END"
+	args = []any{number(r.InDoubt), r.Version, r.Attempts}
 	switch {
 	case !r.Sent.IsZero():
-		return ", sent_version = ?, sent_at = ?, sent_state = ?, sent_description = ?, sent_target_url = ?",
-			[]any{number(false), r.Version, nanos(r.Sent), string(r.Status.State), text(r.Status.Description), text(r.Status.TargetURL)}
+		args[0] = number(false)
+		return set + ", sent_version = ?, sent_at = ?, sent_state = ?, sent_description = ?, sent_target_url = ?",
+			append(args, r.Version, nanos(r.Sent), string(r.Status.State), text(r.Status.Description), text(r.Status.TargetURL))
 	case r.Dead != "":
-		return ", dead = CASE WHEN version = ? THEN ? ELSE dead END", []any{number(r.InDoubt), r.Version, text(r.Dead)}
+		return set + ", dead = CASE WHEN version = ? THEN ? ELSE dead END", append(args, r.Version, text(r.Dead))
 	default:
 		// What the code host asked for holds for a newer state too.
-		return ", not_before = CASE WHEN not_before < ? THEN ? ELSE not_before END",
-			[]any{number(r.InDoubt), nanos(r.NotBefore), nanos(r.NotBefore)}
+		return set + ", not_before = CASE WHEN not_before < ? THEN ? ELSE not_before END",
+			append(args, nanos(r.NotBefore), nanos(r.NotBefore))
 	}
 }

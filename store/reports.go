@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -20,20 +21,19 @@ import (
 // replaces another event's result, and an older event never a newer one's. A
 // state that says the same as before isn't sent again.
 //
-// A plan from a version older than one that was planned from already writes
-// nothing, and the run counts as looked at only if it did not change meanwhile.
+// Nothing is written, and the run stays to be looked at, if it changed since
+// that version: the plan is out of date.
 func (s *Store) PlanReports(ctx context.Context, eventID string, version int64, reports []run.Report, again time.Time) error {
 	err := s.do(ctx, len(reports) > 0, func(ctx context.Context, t tx) error {
-		var seq, current, planned int64
-		found, err := t.one(ctx, []any{&seq, &current, &planned},
-			"SELECT seq, version, planned FROM runs WHERE seq = (SELECT seq FROM events WHERE id = ?)"+s.d.lock, eventID)
-		if err != nil {
+		var seq, current int64
+		found, err := t.one(ctx, []any{&seq, &current},
+			"SELECT seq, version FROM runs WHERE seq = (SELECT seq FROM events WHERE id = ?)"+s.d.lock, eventID)
+		switch {
+		case err != nil:
 			return err
-		}
-		if !found {
+		case !found:
 			return ErrNotFound
-		}
-		if version < planned {
+		case version != current:
 			return nil
 		}
 		for _, r := range reports {
@@ -41,26 +41,17 @@ func (s *Store) PlanReports(ctx context.Context, eventID string, version int64, 
 				return fmt.Errorf("context %q: %w", r.Status.Context, err)
 			}
 		}
-		return t.looked(ctx, seq, version, current, again)
+		var look any
+		if !again.IsZero() {
+			look = nanos(again)
+		}
+		_, err = t.exec(ctx, "UPDATE runs SET look = ? WHERE seq = ?", look, seq)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("plan reports of %s: %w", eventID, err)
 	}
 	return nil
-}
-
-// looked marks that reports were planned from a version of the run.
-func (t tx) looked(ctx context.Context, seq, version, current int64, again time.Time) error {
-	if version != current {
-		_, err := t.exec(ctx, "UPDATE runs SET planned = ? WHERE seq = ?", version, seq)
-		return err
-	}
-	var look any
-	if !again.IsZero() {
-		look = nanos(again)
-	}
-	_, err := t.exec(ctx, "UPDATE runs SET planned = ?, look = ? WHERE seq = ?", version, look, seq)
-	return err
 }
 
 // plan inserts or replaces one row.
@@ -74,7 +65,7 @@ func (t tx) plan(ctx context.Context, seq int64, r run.Report) error {
 		return err
 	}
 	if len(had) == 0 {
-		return fmt.Errorf("the row is gone")
+		return errors.New("the row is there and not there")
 	}
 	old := had[0]
 	if !replaces(r, old) {
@@ -140,7 +131,7 @@ func number(b bool) int64 {
 }
 
 const reportColumns = `repo_id, sha, context, repo, seq, state, description, target_url, skip, version, sent_version,
-	attempts, in_doubt, not_before, sent_at, dead`
+	attempts, in_doubt, not_before, sent_at, dead, claim`
 
 // reports gives the rows that the condition selects.
 func (t tx) reports(ctx context.Context, where string, args ...any) ([]run.Report, error) {
@@ -158,7 +149,7 @@ func scanReport(scan func(...any) error) (run.Report, error) {
 	var id, skip, doubt, notBefore, sent int64
 	var repo, state string
 	err := scan(&id, &r.SHA, &r.Status.Context, &repo, &r.Seq, &state, &r.Status.Description, &r.Status.TargetURL, &skip,
-		&r.Version, &r.SentVersion, &r.Attempts, &doubt, &notBefore, &sent, &r.Dead)
+		&r.Version, &r.SentVersion, &r.Attempts, &doubt, &notBefore, &sent, &r.Dead, &r.Claim)
 	if err != nil {
 		return r, err
 	}

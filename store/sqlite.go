@@ -20,9 +20,6 @@ import (
 	"github.com/franela/pocketci/event"
 )
 
-// walLimit is what the write-ahead log is cut back to, in bytes.
-const walLimit = 64 << 20
-
 // pragma is a setting of a connection and the value that is read back.
 type pragma struct{ name, value, want string }
 
@@ -39,10 +36,11 @@ func commonPragmas() []pragma {
 
 // writerPragmas come first on the connection that writes: auto_vacuum counts
 // only before the first table is made.
-func writerPragmas() []pragma {
+func writerPragmas(walLimit int64) []pragma {
+	limit := strconv.FormatInt(walLimit, 10)
 	return append([]pragma{{"auto_vacuum", "INCREMENTAL", "2"}},
 		append(commonPragmas(),
-			pragma{"journal_size_limit", strconv.Itoa(walLimit), strconv.Itoa(walLimit)},
+			pragma{"journal_size_limit", limit, limit},
 			pragma{"cache_size", "-8000", "-8000"})...)
 }
 
@@ -150,7 +148,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	writes := sql.OpenDB(connector{base, writerPragmas()})
+	writes := sql.OpenDB(connector{base, writerPragmas(s.cfg.walLimit)})
 	s.release = append(s.release, writes.Close)
 	writes.SetMaxOpenConns(1)
 	if err := s.migrate(ctx, goose.DialectSQLite3, writes); err != nil {
@@ -166,7 +164,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	}
 	p := &pinned{conn: conn, prepared: map[string]*sql.Stmt{}}
 	s.release = append(s.release, p.close)
-	s.writer = startWriter(s, p)
+	s.writer = startWriter(s, p, p)
 	s.release = append(s.release, func() error { s.writer.close(); return nil })
 	return s.takeBack(ctx)
 }

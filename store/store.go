@@ -12,22 +12,24 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 )
 
 // Sentinels that callers branch on.
 var (
-	// ErrNotFound: no event has this id.
-	ErrNotFound = errors.New("not found")
-	// ErrFull: the disk has less free space than the floor; nothing was written.
-	ErrFull = errors.New("store is full")
+	// ErrNotFound is [run.ErrNotFound]: no event has this id.
+	ErrNotFound = run.ErrNotFound
+	// ErrFull is [event.ErrFull]: the disk has less free space than the floor, or
+	// none; nothing was written.
+	ErrFull = event.ErrFull
+	// ErrLeaseLost is [run.ErrLeaseLost]: a run or a report is somebody else's now.
+	ErrLeaseLost = run.ErrLeaseLost
 	// ErrBroken: the disk failed once. What was acknowledged before is safe; no
 	// write is acknowledged again before the store is opened anew.
 	ErrBroken = errors.New("store is broken")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store is closed")
-	// ErrLeaseLost is [run.ErrLeaseLost].
-	ErrLeaseLost = run.ErrLeaseLost
 )
 
 // Config says where the store is and how long leases last. Only Dir or URL is
@@ -59,6 +61,9 @@ type Config struct {
 	// database's clock instead.
 	Clock func() time.Time
 	Log   zerolog.Logger
+
+	// walLimit is what SQLite's write-ahead log is cut back to, in bytes.
+	walLimit int64
 }
 
 // Store remembers events, runs and the outbox, and hands out work. It is safe
@@ -127,6 +132,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Floor == 0 {
 		c.Floor = 128 << 20
+	}
+	if c.walLimit == 0 {
+		c.walLimit = 64 << 20
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

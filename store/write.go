@@ -14,6 +14,11 @@ import (
 // begun is brought to its end whatever becomes of ctx, so that its outcome is
 // known. changed says that the reporters have something to look at.
 func (s *Store) do(ctx context.Context, changed bool, fn func(context.Context, tx) error) error {
+	select {
+	case <-s.closing:
+		return ErrClosed
+	default:
+	}
 	o := &op{fn: fn}
 	if s.write != nil {
 		o.err = s.direct(ctx, fn)

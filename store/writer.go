@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const (
@@ -40,6 +42,8 @@ type transactor interface {
 type writer struct {
 	s  *Store
 	tr transactor
+	// conn runs what can't be in a transaction; nil on PostgreSQL.
+	conn queryer
 
 	mu     sync.RWMutex
 	closed bool
@@ -47,10 +51,12 @@ type writer struct {
 	ended  chan struct{}
 
 	broken atomic.Pointer[error]
+	// nextCheckpoint is when the log may be looked at again.
+	nextCheckpoint time.Time
 }
 
-func startWriter(s *Store, tr transactor) *writer {
-	w := &writer{s: s, tr: tr, ops: make(chan *op, groupOps), ended: make(chan struct{})}
+func startWriter(s *Store, tr transactor, conn queryer) *writer {
+	w := &writer{s: s, tr: tr, conn: conn, ops: make(chan *op, groupOps), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -97,7 +103,27 @@ func (w *writer) run() {
 			}
 			close(o.done)
 		}
+		w.checkpoint(ctx)
 	}
+}
+
+// checkpoint empties a write-ahead log that has outgrown its limit, which needs
+// a moment without readers. SQLite does so by itself unless readers overlap all
+// the time.
+func (w *writer) checkpoint(ctx context.Context) {
+	if w.s.file == "" || w.refusal() != nil {
+		return
+	}
+	info, err := os.Stat(w.s.file + "-wal")
+	if err != nil || info.Size() <= w.s.cfg.walLimit || w.s.cfg.Clock().Before(w.nextCheckpoint) {
+		return
+	}
+	w.nextCheckpoint = w.s.cfg.Clock().Add(time.Second)
+	var busy, pages, moved int64
+	if _, err = (tx{w.conn, w.s}).one(ctx, []any{&busy, &pages, &moved}, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		err = w.judge(err)
+	}
+	w.s.cfg.Log.Debug().Err(err).Int64("bytes", info.Size()).Bool("busy", busy != 0).Msg("write-ahead log checkpointed")
 }
 
 // gather takes what waits already; it waits for nobody.
@@ -193,6 +219,8 @@ func (w *writer) refusal() error {
 // commit was not reached, so nothing was written.
 func (w *writer) attempt(ctx context.Context, group []*op) (err error, again bool) {
 	defer func() { err = w.judge(err) }()
+	ctx, cancel := w.s.d.bounded(ctx)
+	defer cancel()
 	q, err := w.tr.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err), true

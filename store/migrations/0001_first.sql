@@ -74,9 +74,7 @@ CREATE TABLE runs (
     -- woken remembers that a running run was woken, for when it wants to wait.
     woken       BIGINT NOT NULL DEFAULT 0,
     -- look is when the reporter looks at the run: 0 at once, NULL not again.
-    look        BIGINT DEFAULT 0,
-    -- planned is the newest version that reports were planned from.
-    planned     BIGINT NOT NULL DEFAULT 0
+    look        BIGINT DEFAULT 0
 );
 CREATE INDEX runs_due ON runs (repo_id, seq, due, state) WHERE due IS NOT NULL;
 CREATE INDEX runs_look ON runs (look, seq) WHERE look IS NOT NULL;
@@ -130,10 +128,9 @@ CREATE TABLE reports (
     sent_state       TEXT   NOT NULL DEFAULT '',
     sent_description TEXT   NOT NULL DEFAULT '',
     sent_target_url  TEXT   NOT NULL DEFAULT '',
-    -- the try that is under way; claim_until 0: none
+    -- the try that is under way; claim_until 0: none. claim numbers the claims.
+    claim            BIGINT NOT NULL DEFAULT 0,
     claim_until      BIGINT NOT NULL DEFAULT 0,
-    claim_version    BIGINT NOT NULL DEFAULT 0,
-    claim_attempt    BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (repo_id, sha, context)
 );
 CREATE INDEX reports_due ON reports (not_before) WHERE version > sent_version AND dead = '';

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// KeysFor is how long events are known again if the policy says nothing else.
+const KeysFor = 400 * 24 * time.Hour
+
+// Policy says how long things are kept. Payloads and Outputs are counted from a
+// run's end, and are kept for ever if zero; runs that are not final keep theirs.
+// Keys are counted from an event's acceptance; zero is [KeysFor]. Runs,
+// decisions, calls and reports stay.
+type Policy struct{ Payloads, Outputs, Keys time.Duration }
+
+// Pruned counts the rows that were deleted.
+type Pruned struct{ Payloads, Outputs, Keys int64 }
+
+// pruneBatch is how many rows are deleted in one transaction, so that others
+// don't wait long for theirs.
+const pruneBatch = 200
+
+// Prune deletes what the policy does not keep, in small steps, and gives the
+// space back to the disk. Work goes on meanwhile. What was deleted before an
+// error stays deleted and is counted.
+func (s *Store) Prune(ctx context.Context, p Policy) (Pruned, error) {
+	if p.Keys <= 0 {
+		p.Keys = KeysFor
+	}
+	now := s.cfg.Clock()
+	var done Pruned
+	for _, part := range []struct {
+		name  string
+		keep  time.Duration
+		count *int64
+		prune func(ctx context.Context, until int64, count *int64) error
+	}{
+		{"payloads", p.Payloads, &done.Payloads, s.pruner("payloads")},
+		{"outputs", p.Outputs, &done.Outputs, s.pruner("outputs")},
+		{"keys", p.Keys, &done.Keys, s.pruneKeys},
+	} {
+		if part.keep <= 0 {
+			continue
+		}
+		if err := part.prune(ctx, nanos(now.Add(-part.keep)), part.count); err != nil {
+			return done, fmt.Errorf("prune %s: %w", part.name, err)
+		}
+	}
+	if done != (Pruned{}) {
+		if err := s.vacuum(ctx); err != nil {
+			return done, fmt.Errorf("give space back: %w", err)
+		}
+	}
+	return done, nil
+}
+
+// pruner deletes from a table the rows of runs that ended long enough ago. It
+// looks for them beside the writer, and walks the table once.
+func (s *Store) pruner(table string) func(ctx context.Context, until int64, count *int64) error {
+	return func(ctx context.Context, until int64, count *int64) error {
+		for last := before; ; {
+			var seqs []any
+			err := tx{s.read, s}.each(ctx, func(scan func(...any) error) error {
+				err := scan(&last)
+				seqs = append(seqs, last)
+				return err
+			}, "SELECT DISTINCT x.seq FROM "+table+" x JOIN runs r ON r.seq = x.seq WHERE x.seq > ? AND r.due IS NULL AND r.ended < ? ORDER BY x.seq LIMIT ?",
+				last, until, pruneBatch)
+			if err != nil || len(seqs) == 0 {
+				return err
+			}
+			if err := s.delete(ctx, count, "DELETE FROM "+table+" WHERE seq IN "+list(len(seqs)), seqs...); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Store) pruneKeys(ctx context.Context, until int64, count *int64) error {
+	for {
+		had := *count
+		err := s.delete(ctx, count, "DELETE FROM seen WHERE id IN (SELECT id FROM seen WHERE at < ? ORDER BY at LIMIT ?)", until, pruneBatch)
+		if err != nil || *count == had {
+			return err
+		}
+	}
+}
+
+// delete runs one statement and adds up what it deleted.
+func (s *Store) delete(ctx context.Context, count *int64, query string, args ...any) error {
+	var n int64
+	err := s.do(ctx, false, func(ctx context.Context, t tx) (err error) {
+		n, err = t.exec(ctx, query, args...)
+		return err
+	})
+	if err == nil {
+		*count += n
+	}
+	return err
+}
+
+// vacuum gives free pages back to the disk, step by step. PostgreSQL does so by
+// itself.
+func (s *Store) vacuum(ctx context.Context) error {
+	for had := int64(-1); s.file != ""; {
+		var left int64
+		err := s.do(ctx, false, func(ctx context.Context, t tx) error {
+			if _, err := t.exec(ctx, "PRAGMA incremental_vacuum(1000)"); err != nil {
+				return err
+			}
+			_, err := t.one(ctx, []any{&left}, "PRAGMA freelist_count")
+			return err
+		})
+		if err != nil || left == 0 || left == had {
+			return err
+		}
+		had = left
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package storetest
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver named pgx
+)
+
+var errTooLong = errors.New("the test waited too long")
+
+// Postgres is a PostgreSQL server of a test's own.
+type Postgres struct {
+	socket string
+	db     *sql.DB
+	count  atomic.Int64
+}
+
+// StartPostgres starts a server that listens on a Unix socket only, and ends it
+// with the test. It takes initdb and postgres from PATH or from where Debian
+// puts them, and skips the test, saying so, where there are none. PostgreSQL
+// refuses to run as root: root starts it as postgres or nobody.
+//
+// durable keeps fsync on; without it the server is faster and as correct, until
+// its machine crashes.
+func StartPostgres(t testing.TB, durable bool) *Postgres {
+	t.Helper()
+	initdb, server := binary("initdb"), binary("postgres")
+	if initdb == "" || server == "" {
+		t.Skip("SKIPPED: there is no PostgreSQL here (initdb, postgres); install Debian's postgresql to run this test")
+	}
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	as := account(t, dir)
+
+	cmd := exec.CommandContext(t.Context(), initdb, "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	cmd.Dir, cmd.SysProcAttr = dir, as
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	p := &Postgres{socket: dir}
+	p.serve(t, server, as, durable)
+	p.db, err = sql.Open("pgx", p.url(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.db.Close() })
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		if err = p.db.PingContext(t.Context()); err == nil {
+			return p
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("PostgreSQL does not answer: %v", err)
+		}
+		time.Sleep(20 * time.Millisecond) // There is nothing to wait on.
+	}
+}
+
+// serve starts the server; it is stopped, quickly but cleanly, with the test.
+func (p *Postgres) serve(t testing.TB, server string, as *syscall.SysProcAttr, durable bool) {
+	log, err := os.Create(filepath.Join(p.socket, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	fsync := "off"
+	if durable {
+		fsync = "on"
+	}
+	cmd := exec.Command(server, "-D", filepath.Join(p.socket, "data"), "-k", p.socket,
+		"-c", "listen_addresses=", "-c", "fsync="+fsync, "-c", "max_connections=200")
+	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = p.socket, as, log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		_ = cmd.Wait()
+		if t.Failed() {
+			out, _ := os.ReadFile(log.Name())
+			t.Logf("PostgreSQL said:\n%s", out)
+		}
+	})
+}
+
+// Database makes an empty one: a schema with a clock_timestamp of its own, which
+// is found before PostgreSQL's.
+func (p *Postgres) Database(t testing.TB) *Database {
+	t.Helper()
+	clock := NewClock()
+	schema := fmt.Sprintf("t%d", p.count.Add(1))
+	p.exec(t, "CREATE SCHEMA "+schema)
+	p.exec(t, "CREATE TABLE "+schema+".test_clock (now timestamptz)")
+	p.exec(t, "INSERT INTO "+schema+".test_clock VALUES ('"+stamp(clock.Now())+"')")
+	p.exec(t, "CREATE FUNCTION "+schema+".clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM "+schema+".test_clock'")
+	c := config(t, clock)
+	c.URL = p.url(url.Values{"search_path": {schema + ",pg_catalog"}})
+	return &Database{
+		Config: c,
+		Clock:  clock,
+		Shared: true,
+		pass:   func(now time.Time) { p.exec(t, "UPDATE "+schema+".test_clock SET now = '"+stamp(now)+"'") },
+	}
+}
+
+// URL is a database of the server's whose clock is PostgreSQL's own.
+func (p *Postgres) URL(t testing.TB) string {
+	t.Helper()
+	schema := fmt.Sprintf("t%d", p.count.Add(1))
+	p.exec(t, "CREATE SCHEMA "+schema)
+	return p.url(url.Values{"search_path": {schema}})
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999-07") }
+
+func (p *Postgres) exec(t testing.TB, query string) {
+	t.Helper()
+	if _, err := p.db.ExecContext(t.Context(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func (p *Postgres) url(params url.Values) string {
+	if params == nil {
+		params = url.Values{}
+	}
+	params.Set("host", p.socket)
+	params.Set("sslmode", "disable")
+	return "postgres://postgres@/postgres?" + params.Encode()
+}
+
+// binary finds a program of PostgreSQL's.
+func binary(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+// account is whom the server runs as: nobody else, except for root, who gives
+// the folder to postgres or nobody.
+func account(t testing.TB, dir string) *syscall.SysProcAttr {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, gid := number(t, u.Uid), number(t, u.Gid)
+		if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+			t.Fatal(err)
+		}
+		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
+	}
+	t.Skip("SKIPPED: PostgreSQL refuses to run as root, and there is no user postgres or nobody")
+	return nil
+}
+
+func number(t testing.TB, s string) uint32 {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint32(n)
+}
