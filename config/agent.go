@@ -1,0 +1,136 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/franela/pocketci/event"
+)
+
+// Off is the value of --api-listen that leaves the API out.
+const Off = "off"
+
+// Formats of the log.
+const (
+	LogAuto    = "auto"
+	LogConsole = "console"
+	LogJSON    = "json"
+)
+
+// Agent is the operator's settings. [Agent.Bind] gives them their defaults.
+type Agent struct {
+	// Listen is where webhooks and health are served, host:port.
+	Listen string
+	// APIListen is where the API is served, host:port, or Off.
+	APIListen string
+	// DataDir holds the database, the mirrors and the caches. Absolute once complete.
+	DataDir string
+	// GitHubURL is where repositories are cloned from, without a slash at its end.
+	GitHubURL string
+	// GitHubAPIURL is its API, without a slash at its end; derived unless given.
+	GitHubAPIURL string
+	// Repos are the repositories that may trigger.
+	Repos Repos
+	// AllowSecret are grants as they were written, in order; see [Agent.Grants].
+	AllowSecret []string
+	// AllowStranger are the functions that get their secrets from anybody's event.
+	AllowStranger Strangers
+	// TrustBot are the bots whose events are trusted.
+	TrustBot Bots
+	// AcceptRepo are the ids that known names now belong to.
+	AcceptRepo Accepted
+	// AllowUnpinned lets modules depend on remote modules without a pin.
+	AllowUnpinned bool
+	// Engine is a Dagger runner host; empty: what the SDK picks.
+	Engine string
+	// MaxEvents are worked on at once, MaxCalls made at once; at least 1.
+	MaxEvents, MaxCalls int
+	// CallTimeout ends one function call.
+	CallTimeout time.Duration
+	// ShutdownGrace is how long a shutdown waits before it hands work back.
+	ShutdownGrace time.Duration
+	// LogFormat is LogConsole or LogJSON once complete.
+	LogFormat string
+	// LogLevel is zerolog's name of a level.
+	LogLevel string
+
+	machine Machine
+}
+
+// Bind registers the flags of the agent and gives the settings their defaults.
+func (a *Agent) Bind(fs *pflag.FlagSet, m Machine) {
+	a.bindServing(fs, m)
+	a.BindRun(fs, m)
+}
+
+// bindServing registers what only an agent that serves needs.
+func (a *Agent) bindServing(fs *pflag.FlagSet, m Machine) {
+	bind(fs, &a.Listen, "listen", ":8080", "host:port", "webhooks and health, nothing else", parseListen)
+	bind(fs, &a.APIListen, "api-listen", "127.0.0.1:8081", "host:port", "the API; "+Off+" leaves it out", parseAPIListen)
+	bind(fs, &a.GitHubURL, "github-url", defaultGitHub, "url", "where repositories are cloned from", parseURL)
+	bind(fs, &a.GitHubAPIURL, "github-api-url", "", "url", "its API (default: that of github.com; for any other host <github-url>/api/v3)", parseURL)
+	bindList(fs, "repos", "globs", "owner/name globs of the repositories that may trigger (default: all)",
+		func(all []string) (err error) { a.Repos, err = ParseRepos(all); return err })
+	bindList(fs, "allow-stranger", "[owner/name=]function", "functions that get their secrets even if the sender has no write permission",
+		func(all []string) (err error) { a.AllowStranger, err = ParseStrangers(all); return err })
+	bindList(fs, "trust-bot", "login", "bots whose events are trusted",
+		func(all []string) (err error) { a.TrustBot, err = ParseBots(all); return err })
+	bindList(fs, "accept-repo", "owner/name=id", "a known repository name that now belongs to another id",
+		func(all []string) (err error) { a.AcceptRepo, err = ParseAccepted(all); return err })
+	bind(fs, &a.ShutdownGrace, "shutdown-grace", 30*time.Second, "duration", "how long SIGTERM waits before it hands work back", parseGrace)
+	bind(fs, &a.MaxEvents, "max-events", m.maxEvents(), "number", "events worked on at once", parseCount)
+}
+
+// BindRun registers the flags that a single local run knows too.
+func (a *Agent) BindRun(fs *pflag.FlagSet, m Machine) {
+	a.machine = m
+	bind(fs, &a.DataDir, "data-dir", filepath.Join(m.StateDir, "pocketci"), "folder", "the database, git mirrors and caches; a local disk", parseDir)
+	bindList(fs, "allow-secret", "[owner/name[@ref]=]NAME",
+		"variables of the agent that repositories may have as secrets; -NAME takes a grant away "+
+			"(GITHUB_USERNAME, GITHUB_TOKEN and POCKETCI_SECRET_* are granted if --repos names the owners)",
+		func(all []string) error { a.AllowSecret = all; _, err := ParseGrants(all, false); return err })
+	bind(fs, &a.AllowUnpinned, "allow-unpinned", false, "", "let modules depend on remote modules without a pin", nil)
+	bind(fs, &a.Engine, "engine", "", "host", "a Dagger runner host, as in tcp://127.0.0.1:1234 (default: what the Dagger SDK picks)", parseEngine)
+	bind(fs, &a.MaxCalls, "max-calls", m.maxCalls(), "number", "function calls at once, over all events", parseCount)
+	bind(fs, &a.CallTimeout, "call-timeout", time.Hour, "duration", "one function call", parseTimeout)
+	bind(fs, &a.LogFormat, "log-format", LogAuto, "format", "console, json, or auto: console on a terminal, else json", parseLogFormat)
+	bind(fs, &a.LogLevel, "log-level", "info", "level", "trace, debug, info, warn or error", parseLogLevel)
+}
+
+// Complete derives what was not given and refuses settings that don't go
+// together, with an [*event.Problem].
+func (a *Agent) Complete() error {
+	a.GitHubURL = cmp.Or(a.GitHubURL, defaultGitHub)
+	if a.GitHubAPIURL == "" {
+		a.GitHubAPIURL = apiURL(a.GitHubURL)
+	}
+	if a.LogFormat == LogAuto || a.LogFormat == "" {
+		a.LogFormat = LogJSON
+		if a.machine.Terminal {
+			a.LogFormat = LogConsole
+		}
+	}
+	dir, err := filepath.Abs(a.DataDir)
+	if err != nil {
+		return fmt.Errorf("find the data folder %s: %w", a.DataDir, err)
+	}
+	if dir == string(filepath.Separator) {
+		return &event.Problem{Public: "--data-dir: the root of the file system can't be the data folder"}
+	}
+	a.DataDir = dir
+	if a.APIListen == a.Listen && a.Listen != "" {
+		return &event.Problem{
+			Public: "--api-listen: " + a.APIListen + " is where webhooks are served (--listen)",
+			Hint:   "the API has a listener of its own; give it another port, or " + Off,
+		}
+	}
+	return nil
+}
+
+// Grants reads what the operator grants, with the default grants if --repos
+// names the repositories' owners.
+func (a *Agent) Grants() (Grants, error) { return ParseGrants(a.AllowSecret, a.Repos.Named()) }
