@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,8 +26,26 @@ type bench struct {
 	*testing.T
 	store  *statustest.Store
 	host   *statustest.Host
-	log    strings.Builder
+	log    lockedLog
 	sender *status.Sender
+}
+
+// lockedLog is a log that can be read while it is written.
+type lockedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newBench(t *testing.T, change ...func(*status.Config)) *bench {
@@ -135,9 +155,9 @@ func TestAShortRunSendsOnlyItsEnd(t *testing.T) {
 func TestDownMeansLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		down := true
+		var up atomic.Bool
 		b.host.Fail = func(context.Context, statustest.Sent) error {
-			if down {
+			if !up.Load() {
 				return errors.New("502 bad gateway")
 			}
 			return nil
@@ -152,7 +172,7 @@ func TestDownMeansLater(t *testing.T) {
 		if n := len(b.host.Tried()); n > 30 {
 			t.Errorf("%d requests in half an hour at a host that is down", n)
 		}
-		down = false
+		up.Store(true)
 		pass(10 * time.Minute)
 		if n := b.store.Waiting(); n != 0 {
 			t.Errorf("%d rows wait after it came back", n)
@@ -201,10 +221,9 @@ func TestAnAbsurdLimitIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t)
-				first := true
+				var once atomic.Bool
 				b.host.Fail = func(context.Context, statustest.Sent) error {
-					if first {
-						first = false
+					if once.CompareAndSwap(false, true) {
 						return &run.RetryAfter{Until: time.Now().Add(off), Err: errors.New("429")}
 					}
 					return nil
@@ -360,10 +379,9 @@ func TestInDoubtIsListedBeforeItIsSentAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t)
-				first := true
+				var once atomic.Bool
 				fail := func(context.Context, statustest.Sent) error {
-					if first {
-						first = false
+					if once.CompareAndSwap(false, true) {
 						return errors.New("connection reset")
 					}
 					return nil
@@ -485,9 +503,12 @@ func TestTextsAreScrubbedBeforeTheyAreCut(t *testing.T) {
 
 func TestAStoreThatFailsIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mended atomic.Bool
 		b := newBench(t)
 		b.host.FailAfter = func(context.Context, statustest.Sent) error {
-			b.store.Break(errors.New("disk I/O error"))
+			if !mended.Load() {
+				b.store.Break(errors.New("disk I/O error"))
+			}
 			return nil
 		}
 		b.store.Put(done(labeled(""), run.Success))
@@ -495,7 +516,7 @@ func TestAStoreThatFailsIsTriedAgain(t *testing.T) {
 		if lines := strings.Count(b.log.String(), "\n"); lines == 0 || lines > 60 {
 			t.Errorf("%d lines in the log for a minute without a store", lines)
 		}
-		b.host.FailAfter = nil
+		mended.Store(true)
 		b.store.Break(nil)
 		pass(5 * time.Minute)
 		if len(b.host.Taken()) != 1 || b.store.Waiting() != 0 {
