@@ -55,6 +55,9 @@ func Convert(h http.Header, body []byte, own Own) (event.Event, error) {
 	case e.Repo.ID == 0:
 		e.Reason = "the payload names no repository"
 	default:
+		if err := checkShape(kind, body); err != nil {
+			return event.Event{}, err
+		}
 		if err := w.convert(&e, own); err != nil {
 			return event.Event{}, err
 		}

@@ -18,9 +18,9 @@
 // # What becomes of what GitHub sends
 //
 // The kind of event comes from X-GitHub-Event, which the signature does not cover:
-// what a payload proves is proven by its body alone. Kinds that GitHub invents
-// tomorrow are taken like "any other". Filter is the action where nothing else is
-// said.
+// what a payload proves is proven by its body alone, and a body that can be told to
+// be another kind's is malformed. Kinds that GitHub invents tomorrow are taken like
+// "any other". Filter is the action where nothing else is said.
 //
 //	GitHub sends                  event      filter    commit                      status on it
 //	push of a branch              push       branch    after                       yes
