@@ -17,8 +17,12 @@ const maxAttempts = 3
 // giveUp is how long a run waits for what can't be reached.
 const giveUp = 72 * time.Hour
 
-// enginePoll is how soon a run that waits for an engine is looked at again.
-const enginePoll = 3 * time.Second
+// enginePoll is how soon a run that waits for an engine is looked at again at
+// the earliest, and engineRest at the latest: many may wait, and each look costs.
+const (
+	enginePoll = 2 * time.Second
+	engineRest = 20 * time.Second
+)
 
 // hold keeps a run waiting: not an error, but not something to do now either.
 type hold struct {
@@ -54,19 +58,25 @@ func (d *Dispatcher) ending(ctx context.Context, had, r run.Run, err error) (p r
 	case errors.As(err, &n):
 		return run.Progress{State: run.Recorded, Note: n.reason}, true
 	case errors.Is(err, run.ErrNoEngine):
-		return run.Progress{State: run.Waiting, Waits: "an engine", NotBefore: now.Add(enginePoll), Attempt: &had.Attempt}, true
+		return run.Progress{State: run.Waiting, Waits: "an engine", NotBefore: later(r, now, enginePoll, engineRest), Attempt: &had.Attempt}, true
 	case errors.Is(err, run.ErrEngineLost):
 		return d.lost(r, now), true
 	case errors.As(err, &problem):
 		return d.failed(problem.Public, problem.Hint), true
 	}
-	age := now.Sub(r.Event.ReceivedAt)
-	if age > giveUp {
+	if now.Sub(r.Event.ReceivedAt) > giveUp {
 		return d.failed(fmt.Sprintf("given up after %s: what the run needs can't be reached", giveUp), "the agent's log has the cause"), true
 	}
-	// The longer it has waited, the longer it waits: nothing to keep count of.
-	again := now.Add(min(max(age/4, 2*time.Second), 5*time.Minute))
-	return run.Progress{State: run.Waiting, Waits: "what can't be reached now (" + cause(err) + ")", NotBefore: again, Attempt: &had.Attempt}, true
+	return run.Progress{
+		State: run.Waiting, Waits: "what can't be reached now (" + cause(err) + ")",
+		NotBefore: later(r, now, 2*time.Second, 5*time.Minute), Attempt: &had.Attempt,
+	}, true
+}
+
+// later is when a run is looked at again: the longer it has waited, the longer it
+// waits, and there is nothing to keep count of.
+func later(r run.Run, now time.Time, soonest, latest time.Duration) time.Time {
+	return now.Add(min(max(now.Sub(r.Event.ReceivedAt)/4, soonest), latest))
 }
 
 // cause is the outermost part of an error, without details that are for the log.
