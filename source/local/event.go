@@ -116,3 +116,15 @@ func payloadOf(e event.Event, f Facts) object {
 }
 
 func firstLine(s string) string { line, _, _ := strings.Cut(s, "\n"); return line }
+
+// WithPayload is a local event that takes what it says from a payload of the code
+// host's: sent is what its package made of it. The tree stays the working one.
+func WithPayload(e, sent event.Event) event.Event {
+	sent.ID, sent.Provenance, sent.ReceivedAt = e.ID, e.Provenance, e.ReceivedAt
+	sent.SHA, sent.BaseSHA, sent.MergeSHA = e.SHA, e.BaseSHA, ""
+	sent.SHATrust, sent.SenderTrust, sent.Status, sent.Reason = event.Trusted, event.Trusted, false, ""
+	if e.Filter != "" && sent.Filter == "" {
+		sent.Filter = e.Filter
+	}
+	return sent
+}

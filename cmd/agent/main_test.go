@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/franela/pocketci/dispatch"
+	"github.com/franela/pocketci/engine"
+	"github.com/franela/pocketci/engine/enginetest"
+	"github.com/franela/pocketci/engine/offline"
+	"github.com/franela/pocketci/run"
+)
+
+// TestMain makes `agent` a command of the scripts: this test binary run again as
+// the real program, but for the engine, which is the fake one. What its
+// functions do stands in comments in the modules (see enginetest).
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"agent": func() { os.Exit(execute(context.Background(), os.Args[1:], system(fakeEngine))) },
+	})
+}
+
+// fakeEngine is controlled by the files in FAKE_ENGINE.
+func fakeEngine(_ engine.Config, live func(string) io.Writer) (runtime, error) {
+	f, err := enginetest.New(enginetest.Config{
+		Reader: func(ctx context.Context, src run.Source) (run.Table, error) {
+			return offline.Read(ctx, src.Tree.Files, src.ModulePath)
+		},
+		Control: os.Getenv("FAKE_ENGINE"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return fake{f, live}, nil
+}
+
+// fake is the fake engine in dispatch's words.
+type fake struct {
+	*enginetest.Fake
+	live func(string) io.Writer
+}
+
+func (f fake) Open(ctx context.Context, s dispatch.Spec) (dispatch.Session, error) {
+	session, err := f.Fake.Open(ctx, engineSpec(s, f.live))
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// called are the functions that the fake engine in dir was asked to call, sorted.
+func called(dir string) ([]string, error) {
+	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var names []string
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var r enginetest.Record
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, err
+		}
+		if r.Op == "call" {
+			names = append(names, r.Function)
+		}
+	}
+	slices.Sort(names)
+	return names, lines.Err()
+}
