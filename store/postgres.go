@@ -52,7 +52,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	if err := s.migrateAlone(ctx); err != nil {
 		return err
 	}
-	s.writer = startWriter(s, &session{db: s.write}, nil)
+	s.writer = startWriter(s, s.begin, nil)
 	s.release = append(s.release, func() error { s.writer.close(); return nil })
 	s.ended.Go(func() { s.listen(config) })
 	return nil
@@ -111,22 +111,14 @@ func postgresClass(err error) class {
 	}
 }
 
-// session is a transaction at a time on a pool.
-type session struct {
-	db *sql.DB
-	tx *sql.Tx
+// begin begins a transaction of the writer's on any connection.
+func (s *Store) begin(ctx context.Context) (transaction, error) {
+	t, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return transaction{}, err
+	}
+	return transaction{queryer: t, commit: t.Commit, rollback: func() { _ = t.Rollback() }}, nil
 }
-
-func (c *session) begin(ctx context.Context) (queryer, error) {
-	var err error
-	c.tx, err = c.db.BeginTx(ctx, nil)
-	return c.tx, err
-}
-
-func (c *session) commit(context.Context) error { return c.tx.Commit() }
-
-// rollback fails where the connection is gone, which is as good.
-func (c *session) rollback(context.Context) { _ = c.tx.Rollback() }
 
 // direct runs fn in a transaction of its own, again if it lost against another.
 func (s *Store) direct(ctx context.Context, fn func(context.Context, tx) error) error {

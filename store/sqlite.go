@@ -164,7 +164,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	}
 	p := &pinned{conn: conn, prepared: map[string]*sql.Stmt{}}
 	s.release = append(s.release, p.close)
-	s.writer = startWriter(s, p, p)
+	s.writer = startWriter(s, p.begin, p)
 	s.release = append(s.release, func() error { s.writer.close(); return nil })
 	return s.takeBack(ctx)
 }
@@ -290,18 +290,14 @@ func (p *pinned) QueryContext(ctx context.Context, query string, args ...any) (*
 	return stmt.QueryContext(ctx, args...)
 }
 
-func (p *pinned) begin(ctx context.Context) (queryer, error) {
+func (p *pinned) begin(ctx context.Context) (transaction, error) {
 	_, err := p.ExecContext(ctx, "BEGIN IMMEDIATE")
-	return p, err
+	return transaction{
+		queryer:  p,
+		commit:   func() error { _, err := p.ExecContext(ctx, "COMMIT"); return err },
+		rollback: func() { _, _ = p.ExecContext(ctx, "ROLLBACK") },
+	}, err
 }
-
-func (p *pinned) commit(ctx context.Context) error {
-	_, err := p.ExecContext(ctx, "COMMIT")
-	return err
-}
-
-// rollback fails where SQLite rolled back by itself, which is as good.
-func (p *pinned) rollback(ctx context.Context) { _, _ = p.ExecContext(ctx, "ROLLBACK") }
 
 func (p *pinned) close() error {
 	var errs []error

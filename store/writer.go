@@ -30,18 +30,22 @@ type op struct {
 	done chan struct{}
 }
 
-// transactor begins and ends the writer's transactions, one at a time.
-type transactor interface {
-	begin(ctx context.Context) (queryer, error)
-	commit(ctx context.Context) error
-	rollback(ctx context.Context)
+// transaction is what the writer fills with a group. rollback can't fail in a
+// way that matters: where it does, the database has rolled back by itself.
+type transaction struct {
+	queryer
+	commit   func() error
+	rollback func()
 }
+
+// beginner begins the writer's transactions, one at a time.
+type beginner func(context.Context) (transaction, error)
 
 // writer commits what many callers hand in as groups: one goroutine takes what
 // waits, writes it in one transaction, and tells everybody what became of theirs.
 type writer struct {
-	s  *Store
-	tr transactor
+	s     *Store
+	begin beginner
 	// conn runs what can't be in a transaction; nil on PostgreSQL.
 	conn queryer
 
@@ -55,8 +59,8 @@ type writer struct {
 	nextCheckpoint time.Time
 }
 
-func startWriter(s *Store, tr transactor, conn queryer) *writer {
-	w := &writer{s: s, tr: tr, conn: conn, ops: make(chan *op, groupOps), ended: make(chan struct{})}
+func startWriter(s *Store, begin beginner, conn queryer) *writer {
+	w := &writer{s: s, begin: begin, conn: conn, ops: make(chan *op, groupOps), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -221,16 +225,16 @@ func (w *writer) attempt(ctx context.Context, group []*op) (err error, again boo
 	defer func() { err = w.judge(err) }()
 	ctx, cancel := w.s.d.bounded(ctx)
 	defer cancel()
-	q, err := w.tr.begin(ctx)
+	q, err := w.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err), true
 	}
 	if err := w.fill(ctx, tx{q, w.s}, group); err != nil {
-		w.tr.rollback(ctx)
+		q.rollback()
 		return err, true
 	}
-	if err := w.tr.commit(ctx); err != nil {
-		w.tr.rollback(ctx)
+	if err := q.commit(); err != nil {
+		q.rollback()
 		return fmt.Errorf("commit: %w", err), false
 	}
 	return nil, false

@@ -60,14 +60,25 @@ func StartPostgres(t testing.TB, durable bool) *Postgres {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.db.Close() })
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		if err = p.db.PingContext(t.Context()); err == nil {
-			return p
+	p.await(t)
+	return p
+}
+
+// await asks until the server answers: there is nothing else to wait on.
+func (p *Postgres) await(t testing.TB) {
+	ctx := soon(t)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := p.db.PingContext(ctx)
+		if err == nil {
+			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
 			t.Fatalf("PostgreSQL does not answer: %v", err)
 		}
-		time.Sleep(20 * time.Millisecond) // There is nothing to wait on.
 	}
 }
 

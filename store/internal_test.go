@@ -1,0 +1,294 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"modernc.org/sqlite"
+
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
+)
+
+func openInternal(t *testing.T, c Config) *Store {
+	t.Helper()
+	if c.Dir == "" {
+		c.Dir = t.TempDir()
+	}
+	s, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func numbered(n int) event.Event {
+	return event.Event{
+		ID: fmt.Sprint("github:", n), Vendor: "github", Name: "push", Type: "push",
+		Repo: event.Repo{ID: 1, Owner: "octo", Name: "hello"}, Payload: fmt.Appendf(nil, `{"n":%d}`, n),
+	}
+}
+
+func (s *Store) sql(t *testing.T, query string, args ...any) {
+	t.Helper()
+	err := s.do(t.Context(), false, func(ctx context.Context, t tx) error {
+		_, err := t.exec(ctx, query, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBadRowDoesNotFailItsNeighbours commits one group of events and steps of
+// which some can't be written.
+func TestBadRowDoesNotFailItsNeighbours(t *testing.T) {
+	s := openInternal(t, Config{})
+	s.sql(t, "INSERT INTO events (seq, id, vendor, name, repo_id, repo, received_at, data) VALUES (1000, 'github:3', '', '', 0, '', 0, '{}')")
+	commits := 0
+	begin := s.writer.begin
+	entered, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	s.writer.begin = func(ctx context.Context) (transaction, error) {
+		commits++
+		once.Do(func() { close(entered); <-release })
+		return begin(ctx)
+	}
+	first := make(chan error)
+	go func() { first <- s.probe(t.Context()) }()
+	<-entered
+
+	// The writer is busy with the first op: what comes now is one group.
+	const n = 8
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { _, errs[i] = s.Append(t.Context(), numbered(i)) })
+	}
+	var lost, written error
+	wg.Go(func() {
+		lost = s.Advance(t.Context(), run.Lease{EventID: "nobody's"}, run.Progress{})
+	})
+	wg.Go(func() { written = s.AcceptRepository(t.Context(), "github", "octo/hello", 1) })
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for len(s.writer.ops) < n+2 { // Until all are in line; there is no signal for it.
+		<-look.C
+	}
+	close(release)
+	wg.Wait()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	for i, err := range errs {
+		if (err != nil) != (i == 3) {
+			t.Errorf("event %d: %v", i, err)
+		}
+	}
+	if lost == nil || written != nil {
+		t.Errorf("steps: %v, %v", lost, written)
+	}
+	if commits != 2 {
+		t.Errorf("%d transactions, want 2", commits)
+	}
+	runs, err := s.Runs(t.Context(), Query{})
+	if err != nil || len(runs) != n-1 || runs[0].Seq != n-1 {
+		t.Errorf("%d runs, %v", len(runs), err)
+	}
+}
+
+// TestSettingsHoldOnEachConnection reads them back from readers and the writer.
+func TestSettingsHoldOnEachConnection(t *testing.T) {
+	s := openInternal(t, Config{Readers: 3})
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "auto_vacuum": "2"}
+	var conns []*sql.Conn
+	for range 3 {
+		conn, err := s.read.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+		for name, value := range want {
+			var got string
+			if err := conn.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got); err != nil || got != value {
+				t.Errorf("reader: %s is %q, %v", name, got, err)
+			}
+		}
+		if _, err := conn.ExecContext(t.Context(), "DELETE FROM seen"); err == nil {
+			t.Error("a reader writes")
+		}
+	}
+	for _, conn := range conns {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	err := s.do(t.Context(), false, func(ctx context.Context, tx tx) error {
+		for name, value := range want {
+			var got string
+			if _, err := tx.one(ctx, []any{&got}, "PRAGMA "+name); err != nil || got != value {
+				t.Errorf("writer: %s is %q, %v", name, got, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSettingThatDoesNotHold: a connection without it is not used.
+func TestSettingThatDoesNotHold(t *testing.T) {
+	base, err := sqlite.NewConnector("file:" + t.TempDir() + "/x.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector{base, []pragma{{"synchronous", "OFF", "2"}}})
+	defer func() { _ = db.Close() }()
+	if err := db.PingContext(t.Context()); err == nil || !strings.Contains(err.Error(), `synchronous is "0", not "2"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnreadableRunStopsNobody: it is ended, left out of lists, and the others go on.
+func TestUnreadableRunStopsNobody(t *testing.T) {
+	damages := map[string]string{
+		"event":     "UPDATE events SET data = '{' WHERE seq = 1",
+		"payload":   "UPDATE payloads SET data = 'x' WHERE seq = 1",
+		"decisions": "INSERT INTO decisions (seq, data) VALUES (1, 'x')",
+		"call":      "INSERT INTO calls (seq, module, function, n, data) VALUES (1, '', 'f', 0, '{')",
+		"result":    "INSERT INTO calls (seq, module, function, n, data, result) VALUES (1, '', 'f', 0, '{}', '{')",
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			s := openInternal(t, Config{})
+			for n := range 2 {
+				if _, err := s.Append(t.Context(), numbered(n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.sql(t, damage)
+			w, err := s.Lease(t.Context())
+			if err != nil || w.Lease.EventID != "github:1" {
+				t.Fatalf("leased %q, %v", w.Lease.EventID, err)
+			}
+			var state, outcome string
+			found, err := tx{s.read, s}.one(t.Context(), []any{&state, &outcome}, "SELECT state, outcome FROM runs WHERE seq = 1")
+			if err != nil || !found || state != "done" || outcome != "error" {
+				t.Errorf("the damaged run is %q, %q, %v", state, outcome, err)
+			}
+			runs, err := s.Unreported(t.Context(), time.Now(), 10)
+			if err != nil || len(runs) == 0 || runs[len(runs)-1].Seq != 2 {
+				t.Errorf("%d runs to report, %v", len(runs), err)
+			}
+		})
+	}
+}
+
+// TestLogIsEmptied: readers that overlap keep SQLite from starting its log anew;
+// once they are gone it is cut back.
+func TestLogIsEmptied(t *testing.T) {
+	var seconds atomic.Int64 // The log is looked at once a second.
+	clock := func() time.Time { return time.Unix(seconds.Add(1), 0) }
+	s := openInternal(t, Config{walLimit: 1 << 20, Clock: clock})
+	reader, err := s.read.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := reader.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM events").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	grow := func(from, to int) {
+		for n := from; n < to; n++ {
+			e := numbered(n)
+			e.Payload = make([]byte, 100<<10)
+			_, _ = rand.Read(e.Payload)
+			if _, err := s.Append(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.sql(t, "PRAGMA busy_timeout = 10") // The checkpoint waits for the reader in vain.
+	grow(0, 30)
+	grown, err := os.Stat(s.file + "-wal")
+	if err != nil || grown.Size() < 2<<20 {
+		t.Fatalf("the log did not grow: %v, %v", grown, err)
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	grow(30, 32)
+	info, err := os.Stat(s.file + "-wal")
+	if err != nil || info.Size() > 1<<20 {
+		t.Errorf("the log keeps %d bytes of %d, %v", info.Size(), grown.Size(), err)
+	}
+}
+
+func TestMountType(t *testing.T) {
+	const mounts = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:40 / /mnt/share rw shared:2 - nfs4 server:/share rw
+31 22 0:41 / /mnt/with\040space rw shared:2 - cifs //server/share rw
+32 30 254:1 / /mnt/share/local rw - xfs /dev/vdb rw
+33 22 0:50 / /over rw - nfs server:/a rw
+34 33 254:2 / /over rw - btrfs /dev/vdc rw
+35 22 0:60 / /home/me/remote rw master:3 - fuse.sshfs me@host: rw
+garbage
+`
+	tests := map[string]string{
+		"/":                           "ext4",
+		"/var/lib/pocketci":           "ext4",
+		"/mnt/share":                  "nfs4",
+		"/mnt/share/a/b":              "nfs4",
+		"/mnt/shared":                 "ext4",
+		"/mnt/share/local/x":          "xfs",
+		"/mnt/with space/x":           "cifs",
+		"/over/x":                     "btrfs",
+		"/home/me/remote":             "fuse.sshfs",
+		"/home/me/remote/pocketci.db": "fuse.sshfs",
+	}
+	for path, want := range tests {
+		if got := mountType(bufio.NewScanner(strings.NewReader(mounts)), path); got != want {
+			t.Errorf("%s is on %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestNetworkFilesystemsAreRefused(t *testing.T) {
+	for kind, refused := range map[string]bool{
+		"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "9p": true, "fuse.sshfs": true, "ceph": true,
+		"ext4": false, "xfs": false, "btrfs": false, "zfs": false, "overlay": false, "tmpfs": false, "": false,
+	} {
+		if err := refuseNetwork(kind); (err != nil) != refused {
+			t.Errorf("%q: %v", kind, err)
+		}
+	}
+}
+
+func TestRebind(t *testing.T) {
+	d := dialect{numbered: true}
+	for query, want := range map[string]string{
+		"SELECT 1":             "SELECT 1",
+		"a = ? AND b IN (?,?)": "a = $1 AND b IN ($2,$3)",
+		"?":                    "$1",
+	} {
+		if diff := cmp.Diff(want, d.rebind(query)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", query, diff)
+		}
+	}
+}
