@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -81,7 +80,7 @@ func (l *localRun) run(ctx context.Context, w world, env *config.Environment) er
 	if err != nil {
 		return err
 	}
-	tree, info, err := git.Worktree(ctx, git.WorktreeConfig{Dir: ".", Base: l.base, Environ: w.process.Environ()})
+	tree, info, err := git.Worktree(ctx, ".", l.base, git.WorktreeConfig{Environ: w.process.Environ()})
 	if err != nil {
 		return err
 	}
@@ -129,7 +128,8 @@ func (l *localRun) operator(w world, env *config.Environment) (policy, zerolog.L
 // event makes the event, from the payload if there is one.
 func (l *localRun) event(tree run.Tree, info git.Info, now time.Time) (event.Event, error) {
 	facts := local.Facts{
-		Repo: info.Repo, SHA: tree.SHA, Branch: info.Branch, Base: info.Base, BaseRef: info.Repo.DefaultBranch,
+		Repo: event.Repo{Owner: info.Owner, Name: info.Name, DefaultBranch: info.DefaultBranch},
+		SHA:  tree.SHA, Branch: info.Branch, Base: info.Base, BaseRef: info.DefaultBranch,
 		Message: info.Message, AuthorName: info.AuthorName, AuthorEmail: info.AuthorEmail, CommittedAt: info.CommittedAt,
 	}
 	id := "local:" + now.UTC().Format("20060102T150405.000000000Z")
@@ -214,10 +214,7 @@ func (l *localRun) work(ctx context.Context, d *dispatch.Dispatcher, book *ledge
 // conclude prints the end and gives the exit code's error.
 func (l *localRun) conclude(w world, n *narrator, r run.Run) error {
 	if l.json {
-		out := json.NewEncoder(w.out)
-		out.SetEscapeHTML(false)
-		out.SetIndent("", "  ")
-		if err := out.Encode(web.Detail(r, nil)); err != nil {
+		if err := web.Encode(w.out, web.Detail(r, nil)); err != nil {
 			return fmt.Errorf("print the run: %w", err)
 		}
 	} else {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/rs/zerolog"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/franela/pocketci/store"
 	"github.com/franela/pocketci/vcs/git"
 	"github.com/franela/pocketci/vcs/github"
+	"github.com/franela/pocketci/web"
 )
 
 // errStopping is why everything ends.
@@ -42,12 +44,15 @@ type agent struct {
 	sender     *status.Sender
 	hooks      *webhook.Handler
 	deliveries *webhook.Server
-	api        *webhook.Server
+	api        *web.Server // nil: the operator left it out
+	background sync.WaitGroup
 }
 
 // serve draws the line, starts it from its end to its beginning, so that nothing
 // flows into what is not there yet, and stops it the other way round.
 func serve(ctx context.Context, w world, settings *config.Agent, env *config.Environment) (err error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(errStopping)
 	a := &agent{settings: settings}
 	if err := a.operator(w, env); err != nil {
 		return err
@@ -60,12 +65,17 @@ func serve(ctx context.Context, w world, settings *config.Agent, env *config.Env
 		a.stop(ctx)
 		return err
 	}
+	var apiFailed <-chan error
+	if a.api != nil {
+		apiFailed = a.api.Failed()
+	}
 	select {
 	case <-ctx.Done():
 		a.log.Info().Dur("grace", settings.ShutdownGrace).Msg("shutting down")
 	case err = <-a.deliveries.Failed():
-	case err = <-a.api.Failed():
+	case err = <-apiFailed:
 	}
+	end(errStopping)
 	a.stop(ctx)
 	return err
 }
@@ -202,7 +212,7 @@ func (a *agent) start(ctx context.Context) error {
 		return err
 	}
 	a.log.Info().Stringer("address", at).Str("data_dir", a.settings.DataDir).Msg("webhooks are taken")
-	go a.lookForEngine(ctx)
+	a.background.Go(func() { a.lookForEngine(ctx) })
 	return nil
 }
 
@@ -225,6 +235,7 @@ func (a *agent) stop(ctx context.Context) {
 			a.log.Debug().Err(err).Msg("shutdown cut something short")
 		}
 	}
+	a.background.Wait()
 }
 
 // close gives back what the stages hold.
