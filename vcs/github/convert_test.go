@@ -191,6 +191,9 @@ func pullRows() map[string]row {
 		"pull request whose head and base are another repository": {"pull_request", fields{"action": "opened", "pull_request": pull(8, fields{
 			"base": fields{"ref": "main", "sha": shaB, "repo": fields{"id": 8}},
 		})}, ofPull("pull_request", "opened", untrusted)},
+		"pull request into another repository": {"pull_request", fields{"action": "opened", "pull_request": pull(7, fields{
+			"base": fields{"ref": "main", "sha": shaB, "repo": fields{"id": 8}},
+		})}, ofPull("pull_request", "opened", untrusted)},
 		"merged pull request": {"pull_request", fields{"action": "closed", "pull_request": pull(7, fields{"merged": true})}, ofPull("pull_request", "closed", merged)},
 		"closed pull request": {"pull_request", fields{"action": "closed", "pull_request": pull(7, fields{"merged": false, "merged_at": nil})}, ofPull("pull_request", "closed", same)},
 		"review":              {"pull_request_review", fields{"action": "submitted", "pull_request": pull(7, nil), "review": fields{"id": 1}}, ofPull("pull_request_review", "submitted", same)},
@@ -303,6 +306,7 @@ func recordedRows() map[string]row {
 		"our comment on a commit":     {"commit_comment", fields{"action": "created", "comment": fields{"commit_id": shaA, "user": bot}, "sender": bot}, recorded(byBot(onSHA("commit_comment", "created")), ownComment)},
 		"our comment in a discussion": {"discussion_comment", fields{"action": "created", "comment": fields{"user": bot}, "sender": bot}, recorded(byBot(onDefault("discussion_comment", "created")), ownComment)},
 		"our comment in a review":     {"pull_request_review_comment", fields{"action": "created", "pull_request": pull(7, nil), "comment": fields{"user": bot}, "sender": bot}, recorded(byBot(ofPull("pull_request_review_comment", "created", same)), ownComment)},
+		"what another did to ours":    {"issue_comment", fields{"action": "edited", "comment": fields{"user": bot}}, recorded(onDefault("issue_comment", "edited"), ownComment)},
 		"what we did to another's":    {"issue_comment", fields{"action": "edited", "comment": fields{"user": fields{"login": "alice"}}, "sender": bot}, recorded(byBot(onDefault("issue_comment", "edited")), ownComment)},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -149,7 +150,7 @@ const hintNotGitHub = "only GitHub's webhooks are taken here: in the webhook for
 func malformed(public, hint string, cause error) *event.Problem {
 	err := event.ErrMalformed
 	if cause != nil {
-		err = errors.Join(err, cause)
+		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return &event.Problem{Public: public, Hint: hint, Err: err}
 }

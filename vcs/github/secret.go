@@ -23,7 +23,7 @@ type Secret struct {
 // Glob is what the secret is good for; empty: every repository.
 func (s Secret) Glob() string { return s.glob }
 
-// String, GoString and Format keep the value out of every log line.
+// String says what the secret is for.
 func (s Secret) String() string {
 	if s.glob == "" {
 		return "a webhook secret"
@@ -31,10 +31,7 @@ func (s Secret) String() string {
 	return "a webhook secret for " + s.glob
 }
 
-// GoString is String.
-func (s Secret) GoString() string { return s.String() }
-
-// Format writes String, whatever the verb.
+// Format writes String whatever the verb, so that no log line holds the value.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
 // covers tells whether the secret is good for a repository.

@@ -2,6 +2,7 @@ package github
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -29,15 +30,11 @@ func checkShape(kind string, body []byte) error {
 		_, held := keys[m.key]
 		if held && !slices.ContainsFunc(m.kinds, func(part string) bool { return strings.Contains(kind, part) }) {
 			return malformed("the body is not that of a "+kind+" event", "X-GitHub-Event and the body have to be those of one delivery",
-				errForeign(m.key))
+				fmt.Errorf("the body holds %s", m.key))
 		}
 	}
 	return nil
 }
-
-type errForeign string
-
-func (e errForeign) Error() string { return "the body holds " + string(e) }
 
 // ownedKey is a top-level key, and parts of the names of the kinds that hold it.
 type ownedKey struct {

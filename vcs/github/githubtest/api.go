@@ -35,6 +35,7 @@ func (s *Server) routes() {
 	repo("GET /collaborators/{login}/permission", s.getPermission)
 	repo("POST /statuses/{sha}", s.createStatus)
 	repo("GET /commits/{sha}/statuses", s.listStatuses)
+	repo("GET /statuses/{sha}", s.listStatuses)
 	repo("GET /commits/{sha}/status", s.combinedStatus)
 	repo("GET /issues/{a}/{b}", s.issueRoutes)
 	repo("POST /issues/{number}/comments", s.createComment)
