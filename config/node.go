@@ -137,8 +137,10 @@ func typeText(n *yaml.Node) string {
 	switch n.ShortTag() {
 	case "!!str":
 		return "a string"
-	case "!!int", "!!float":
+	case "!!int":
 		return "a number"
+	case "!!float":
+		return "a decimal number"
 	case "!!bool":
 		return "a boolean"
 	case "!!null":

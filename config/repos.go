@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -18,7 +19,7 @@ type Repos struct{ accept, except []string }
 func ParseRepos(globs []string) (Repos, error) {
 	var r Repos
 	for _, g := range globs {
-		glob, except := strings.CutPrefix(g, "!")
+		glob, except := strings.CutPrefix(strings.TrimSpace(g), "!")
 		folded, err := repoGlob(glob)
 		if err != nil {
 			return Repos{}, err
@@ -35,6 +36,9 @@ func ParseRepos(globs []string) (Repos, error) {
 // Match tells whether a repository (owner/name) may trigger.
 func (r Repos) Match(fullName string) bool {
 	name := strings.ToLower(fullName)
+	if strings.Count(name, "/") != 1 {
+		return false
+	}
 	matches := func(glob string) bool { return doublestar.MatchUnvalidated(glob, name) }
 	if slices.ContainsFunc(r.except, matches) {
 		return false
@@ -63,7 +67,13 @@ func (r Repos) String() string {
 
 // repoGlob checks and folds a glob of owner/name.
 func repoGlob(glob string) (string, error) {
+	if !utf8.ValidString(glob) {
+		return "", fmt.Errorf("%s is not UTF-8", shown(glob))
+	}
 	glob = strings.ToLower(strings.TrimSpace(glob))
+	if strings.HasPrefix(glob, "!") {
+		return "", fmt.Errorf("%s can't be excluded here", shown(glob))
+	}
 	if err := checkGlob(glob); err != nil {
 		return "", err
 	}

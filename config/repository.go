@@ -313,7 +313,7 @@ func readDepth(n *yaml.Node) (int, error) {
 		return defaultDepth, nil
 	}
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" {
-		return 0, wrongType(n, "depth", "a number")
+		return 0, wrongType(n, "depth", "a whole number")
 	}
 	depth, err := strconv.ParseInt(n.Value, 10, 32)
 	if err != nil || depth < 0 {

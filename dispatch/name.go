@@ -97,9 +97,15 @@ func onWord(name, vendor string) int {
 // lostOn tells that a name would be a trigger if its `On` still had the capital
 // that a prefix in capitals costs: `CIOnGithubPush` arrives as `cionGithubPush`.
 func lostOn(name, vendor string) bool {
-	lower := strings.ToLower(name)
-	at := strings.Index(lower, "on"+vendor)
-	return vendor != "" && at > 0 && name[at] == 'o'
+	for i := 1; i+2 <= len(name); i++ {
+		if name[i:i+2] != "on" {
+			continue
+		}
+		if _, ok := cutFold(name[i+2:], vendor); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // isDispatch tells whether it is the function of last resort.
