@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,7 +127,20 @@ func (s *Server) broken(w *recorder, r *http.Request) bool {
 func (s *Server) hang(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.hanging++
+	s.wake()
+	defer func() { s.hanging-- }()
 	_ = s.wait(r.Context(), func() bool { return s.outage.Kind != Hang }) // gone is as good as over
+}
+
+// WaitHanging waits until n requests hang.
+func (s *Server) WaitHanging(ctx context.Context, n int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.wait(ctx, func() bool { return s.hanging >= n }); err != nil {
+		return fmt.Errorf("githubtest: waiting for %d requests to hang: %w", n, err)
+	}
+	return nil
 }
 
 func hangUp(w http.ResponseWriter) {

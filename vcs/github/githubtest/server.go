@@ -63,6 +63,7 @@ type Server struct {
 	requests []Request
 	sent     []SentDelivery
 	outage   Outage
+	hanging  int
 	quota    map[string]*quota
 }
 

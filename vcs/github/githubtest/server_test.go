@@ -288,10 +288,10 @@ func TestHangEndsWithTheOutage(t *testing.T) {
 		_, err := http.DefaultTransport.RoundTrip(req)
 		done <- err
 	}()
-	select {
-	case err := <-done:
-		t.Fatalf("answered during the outage: %v", err)
-	case <-time.After(50 * time.Millisecond):
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := gh.WaitHanging(ctx, 1); err != nil {
+		t.Fatal(err)
 	}
 	gh.ClearOutage()
 	if err := <-done; err == nil {
@@ -302,13 +302,13 @@ func TestHangEndsWithTheOutage(t *testing.T) {
 func TestDeliverSignsAndKeeps(t *testing.T) {
 	gh := githubtest.Start(t, githubtest.Config{})
 	r := gh.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello"})
-	var got *http.Request
+	arrived := make(chan http.Header, 2)
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if r.Header.Get("X-Hub-Signature-256") != githubtest.Sign("s", body) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
-		got = r
+		arrived <- r.Header
 	}))
 	defer agent.Close()
 	hook := gh.AddHook(githubtest.Hook{Repo: "octo/hello", URL: agent.URL, Secret: "s"})
@@ -317,8 +317,8 @@ func TestDeliverSignsAndKeeps(t *testing.T) {
 	if err != nil || answer.Code != 200 {
 		t.Fatalf("got %+v, %v", answer, err)
 	}
-	if got.Header.Get("X-GitHub-Event") != "push" || got.Header.Get("X-GitHub-Hook-Installation-Target-Type") != "repository" {
-		t.Errorf("headers are %v", got.Header)
+	if h := <-arrived; h.Get("X-GitHub-Event") != "push" || h.Get("X-GitHub-Hook-Installation-Target-Type") != "repository" {
+		t.Errorf("headers are %v", h)
 	}
 	lost := gh.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: payload})
 
@@ -340,7 +340,15 @@ func TestDeliverSignsAndKeeps(t *testing.T) {
 		t.Errorf("the detail lacks the payload: %s", body)
 	}
 	if resp, _ := call(t, gh, gh.Token(), "POST", path+"/"+itoa(list[0].ID)+"/attempts", ""); resp.StatusCode != 202 {
-		t.Errorf("got %d, want 202", resp.StatusCode)
+		t.Fatalf("got %d, want 202", resp.StatusCode)
+	}
+	select {
+	case h := <-arrived:
+		if h.Get("X-GitHub-Delivery") != lost {
+			t.Errorf("the id is %s again, want %s", h.Get("X-GitHub-Delivery"), lost)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it was not delivered again")
 	}
 }
 
@@ -360,7 +368,7 @@ func TestWaitStatus(t *testing.T) {
 			}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	st, err := gh.WaitStatus(ctx, githubtest.Query{Repo: "octo/hello", State: "success"})
 	if err != nil || st.Context != "c" {
