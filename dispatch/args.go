@@ -72,9 +72,10 @@ func eventTexts(e event.Event, sha string) map[string]string {
 	}
 }
 
-// fullRef is the event's ref; without one it is the default branch.
+// fullRef is the event's ref. An event that names neither a ref nor a commit is
+// about the default branch; one that names a commit alone has no ref.
 func fullRef(e event.Event) string {
-	if e.Ref == "" && e.Repo.DefaultBranch != "" {
+	if e.Ref == "" && e.SHA == "" && e.Repo.DefaultBranch != "" {
 		return "refs/heads/" + e.Repo.DefaultBranch
 	}
 	return e.Ref

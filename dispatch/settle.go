@@ -2,10 +2,12 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
 )
 
 // identityRecheck is how soon a held repository is looked at again.
@@ -64,6 +66,12 @@ func (d *Dispatcher) settleSender(ctx context.Context, e event.Event) (event.Tru
 		return event.Untrusted, nil
 	}
 	writer, err := d.Permissions.CanWrite(ctx, e.Repo, e.Sender)
+	if errors.Is(err, run.ErrRefused) {
+		// Our credential may not ask: waiting would not help, and who can't be asked
+		// for is nobody in particular.
+		d.Log.Warn().Err(err).Str("event_id", e.ID).Str("repo", e.Repo.FullName()).Msg("the sender's permission can't be asked for; the event runs without secrets")
+		return event.Untrusted, nil
+	}
 	if err != nil {
 		return "", fmt.Errorf("ask for the permission of %s on %s: %w", e.Sender.Login, e.Repo.FullName(), err)
 	}
