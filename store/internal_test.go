@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -55,60 +56,79 @@ func (s *Store) sql(t *testing.T, query string, args ...any) {
 	}
 }
 
-// TestBadRowDoesNotFailItsNeighbours commits one group of events and steps of
-// which some can't be written.
-func TestBadRowDoesNotFailItsNeighbours(t *testing.T) {
-	s := openInternal(t, Config{})
-	s.sql(t, "INSERT INTO events (seq, id, vendor, name, repo_id, repo, received_at, data) VALUES (1000, 'github:3', '', '', 0, '', 0, '{}')")
-	commits := 0
+// TestGroups hands in events and steps while the writer is busy, so that they
+// are one group. What can't be written fails alone.
+func TestGroups(t *testing.T) {
+	tests := map[string]struct{ bad, transactions int }{
+		"all are good":  {bad: -1, transactions: 2},
+		"one event bad": {bad: 3, transactions: 12},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := openInternal(t, Config{})
+			s.sql(t, "INSERT INTO events (seq, id, vendor, name, repo_id, repo, received_at, data) VALUES (1000, ?, '', '', 0, '', 0, '{}')",
+				numbered(tt.bad).ID)
+			transactions, release := s.hold(t)
+			const n = 8
+			errs := make([]error, n)
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() { _, errs[i] = s.Append(t.Context(), numbered(i)) })
+			}
+			var lost, written error
+			wg.Go(func() { lost = s.Advance(t.Context(), run.Lease{EventID: "nobody's"}, run.Progress{}) })
+			wg.Go(func() { written = s.AcceptRepository(t.Context(), "github", "octo/hello", 1) })
+			release(n + 2)
+			wg.Wait()
+			good := 0
+			for i, err := range errs {
+				if (err != nil) != (i == tt.bad) {
+					t.Errorf("event %d: %v", i, err)
+				}
+				if err == nil {
+					good++
+				}
+			}
+			if !errors.Is(lost, ErrLeaseLost) || written != nil {
+				t.Errorf("steps: %v, %v", lost, written)
+			}
+			if got := transactions(); got != tt.transactions {
+				t.Errorf("%d transactions, want %d", got, tt.transactions)
+			}
+			runs, err := s.Runs(t.Context(), Query{})
+			if err != nil || len(runs) != good || runs[0].Seq != int64(good) {
+				t.Errorf("%d runs, %v", len(runs), err)
+			}
+		})
+	}
+}
+
+// hold keeps the writer busy with one transaction until release, which first
+// waits for n ops to be in line.
+func (s *Store) hold(t *testing.T) (transactions func() int, release func(n int)) {
+	var count atomic.Int64
+	entered, free := make(chan struct{}), make(chan struct{})
 	begin := s.writer.begin
-	entered, release := make(chan struct{}), make(chan struct{})
-	var once sync.Once
 	s.writer.begin = func(ctx context.Context) (transaction, error) {
-		commits++
-		once.Do(func() { close(entered); <-release })
+		if count.Add(1) == 1 {
+			close(entered)
+			<-free
+		}
 		return begin(ctx)
 	}
-	first := make(chan error)
-	go func() { first <- s.probe(t.Context()) }()
+	probed := make(chan error, 1)
+	go func() { probed <- s.probe(t.Context()) }()
 	<-entered
-
-	// The writer is busy with the first op: what comes now is one group.
-	const n = 8
-	errs := make([]error, n)
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() { _, errs[i] = s.Append(t.Context(), numbered(i)) })
-	}
-	var lost, written error
-	wg.Go(func() {
-		lost = s.Advance(t.Context(), run.Lease{EventID: "nobody's"}, run.Progress{})
-	})
-	wg.Go(func() { written = s.AcceptRepository(t.Context(), "github", "octo/hello", 1) })
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for len(s.writer.ops) < n+2 { // Until all are in line; there is no signal for it.
-		<-look.C
-	}
-	close(release)
-	wg.Wait()
-	if err := <-first; err != nil {
-		t.Error(err)
-	}
-	for i, err := range errs {
-		if (err != nil) != (i == 3) {
-			t.Errorf("event %d: %v", i, err)
+	return func() int { return int(count.Load()) }, func(n int) {
+		look := time.NewTicker(time.Millisecond)
+		defer look.Stop()
+		for len(s.writer.ops) < n { // There is no signal for it.
+			<-look.C
 		}
-	}
-	if lost == nil || written != nil {
-		t.Errorf("steps: %v, %v", lost, written)
-	}
-	if commits != 2 {
-		t.Errorf("%d transactions, want 2", commits)
-	}
-	runs, err := s.Runs(t.Context(), Query{})
-	if err != nil || len(runs) != n-1 || runs[0].Seq != n-1 {
-		t.Errorf("%d runs, %v", len(runs), err)
+		close(free)
+		if err := <-probed; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -41,7 +41,9 @@ func writerPragmas(walLimit int64) []pragma {
 	return append([]pragma{{"auto_vacuum", "INCREMENTAL", "2"}},
 		append(commonPragmas(),
 			pragma{"journal_size_limit", limit, limit},
-			pragma{"cache_size", "-8000", "-8000"})...)
+			pragma{"cache_size", "-8000", "-8000"},
+			// What undoes one step of a group is kept in memory.
+			pragma{"temp_store", "MEMORY", "2"})...)
 }
 
 func readerPragmas() []pragma {

@@ -261,7 +261,8 @@ func (w *writer) judge(err error) error {
 	}
 }
 
-// fill writes the group's ops: the events as one, then the functions one by one.
+// fill writes the group's ops: the events as one, without a guard, because they
+// hardly ever fail; then the functions one by one.
 func (w *writer) fill(ctx context.Context, t tx, group []*op) error {
 	var events, rest []*op
 	for _, o := range group {
@@ -272,33 +273,14 @@ func (w *writer) fill(ctx context.Context, t tx, group []*op) error {
 			rest = append(rest, o)
 		}
 	}
-	if err := w.appendAll(ctx, t, events, len(group) == 1); err != nil {
-		return err
+	if len(events) > 0 {
+		if err := w.s.appendRows(ctx, t, events); err != nil {
+			return err
+		}
 	}
 	for _, o := range rest {
 		var lost error
 		if o.err, lost = w.guard(ctx, t, len(group) == 1, func() error { return o.fn(ctx, t) }); lost != nil {
-			return lost
-		}
-	}
-	return nil
-}
-
-// appendAll writes the events together, and if that fails one by one.
-func (w *writer) appendAll(ctx context.Context, t tx, events []*op, alone bool) error {
-	if len(events) == 0 {
-		return nil
-	}
-	own, lost := w.guard(ctx, t, alone, func() error { return w.s.appendRows(ctx, t, events) })
-	if lost != nil || own == nil {
-		return lost
-	}
-	if len(events) == 1 {
-		events[0].err = own
-		return nil
-	}
-	for _, o := range events {
-		if o.err, lost = w.guard(ctx, t, false, func() error { return w.s.appendRows(ctx, t, []*op{o}) }); lost != nil {
 			return lost
 		}
 	}
