@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -86,35 +84,38 @@ func infrastructure(err error) bool {
 // functions does not depend on secrets, so an event from a stranger is matched
 // with and without them, and each function takes the answer that it is entitled to.
 func (t *task) match(in Input) (Match, error) {
-	if t.run.Trust == event.Trusted || len(in.Secrets) == 0 {
+	if t.run.Trust == event.Trusted || len(in.Module.Secrets) == 0 {
 		return MatchEvent(in)
 	}
 	with, err := MatchEvent(in)
 	if err != nil {
 		return with, err
 	}
-	in.Secrets = maps.Clone(in.Secrets)
-	for name := range in.Secrets {
-		in.Secrets[name] = fmt.Sprintf("%s has no write permission, so it is not given", orNobody(in.Event.Sender.Login))
+	refused := fmt.Sprintf("%s has no write permission, so it is not given", orNobody(in.Event.Sender.Login))
+	in.Secrets = map[string]string{}
+	for _, secret := range in.Module.Secrets {
+		in.Secrets[secret.Name] = refused
 	}
 	without, err := MatchEvent(in)
-	if err != nil {
-		return without, err
-	}
 	listed := func(function string) bool { return t.Strangers.AllowsStranger(in.Event.Repo, function) }
+	merged := Match{Decisions: without.Decisions}
 	for i, d := range with.Decisions {
 		if listed(d.Function) {
-			without.Decisions[i] = d
+			merged.Decisions[i] = d
 		}
 	}
-	calls := slices.DeleteFunc(without.Calls, func(c run.Call) bool { return listed(c.Function) })
 	for _, c := range with.Calls {
 		if listed(c.Function) {
-			calls = append(calls, c)
+			merged.Calls = append(merged.Calls, c)
+			err = nil // what the others lack is in their decisions
 		}
 	}
-	without.Calls = calls
-	return without, nil
+	for _, c := range without.Calls {
+		if !listed(c.Function) {
+			merged.Calls = append(merged.Calls, c)
+		}
+	}
+	return merged, err
 }
 
 func orNobody(login string) string {

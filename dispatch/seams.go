@@ -42,8 +42,8 @@ type Permissions interface {
 type Policy interface {
 	// Settings reads what the repository asks for, as far as the operator grants it.
 	Settings(ctx context.Context, e event.Event, t run.Tree) (run.Settings, error)
-	// Secrets gives the values of a module's secrets that are granted and set,
-	// and for each that can't be given the reason why.
+	// Secrets gives the values of a module's secrets that are granted and set, and
+	// for every mapped secret the reason why it can't be given: empty if it can.
 	Secrets(e event.Event, m run.Module) (run.SecretValues, map[string]string)
 }
 
