@@ -9,11 +9,11 @@ import (
 // Bounds of the wait after a report that could not be sent.
 const (
 	firstWait = 2 * time.Second
-	maxWait   = 5 * time.Minute
+	maxWait   = 2 * time.Minute
 )
 
 // wait is how long to wait after the given number of failed tries: doubling
-// from two seconds to five minutes, of which between half and the whole is
+// from two seconds to two minutes, of which between half and the whole is
 // taken (random is in [0,1)), so that what failed together comes apart.
 func wait(tries int, random float64) time.Duration {
 	b := backoff.ExponentialBackOff{InitialInterval: firstWait, Multiplier: 2, MaxInterval: maxWait}

@@ -51,9 +51,9 @@ func TestBudgetCountsWhatIsOnItsWayAndNotWhatWasNeverSent(t *testing.T) {
 	}
 }
 
-func TestWaitDoublesToFiveMinutes(t *testing.T) {
+func TestWaitDoublesToTwoMinutes(t *testing.T) {
 	for tries, want := range map[int]time.Duration{
-		1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 8: 256 * time.Second, 9: maxWait, 1000: maxWait,
+		1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 6: 64 * time.Second, 7: maxWait, 1000: maxWait,
 	} {
 		if got := wait(tries, 0); got != want/2 {
 			t.Errorf("after %d tries at least %s, want %s", tries, got, want/2)

@@ -15,7 +15,7 @@ const (
 	maxOpen     = 8
 	maxOpenRepo = 6
 	// makeRoom is how long a row waits whose repository has its share in flight.
-	makeRoom = 500 * time.Millisecond
+	makeRoom = 100 * time.Millisecond
 	// longestLimit bounds the code host's word to come back later: a wrong clock
 	// on either side must not silence us for days.
 	longestLimit = time.Hour

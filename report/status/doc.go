@@ -32,7 +32,7 @@
 // survive a crash. Nothing here is kept in memory that may not be lost.
 //
 //   - Each state arrives, however long the code host is down or limits us. Waits
-//     double from 2 seconds to 5 minutes.
+//     double from 2 seconds to 2 minutes.
 //   - Only the newest state of a row is sent, and one request per row is in flight.
 //   - A try whose end is not known (a crash, a lost answer) is followed by a look
 //     at the commit's statuses, not by a second request that does the same.

@@ -116,23 +116,24 @@ func called(r run.Run, d run.Decision) (run.StatusState, string) {
 	return run.StatusPending, "waiting for its turn"
 }
 
-// ended is the state of a call that has its result.
+// ended is the state of a call that has its result, with the text as it came:
+// what is secret in it can only be told while it is whole.
 func ended(r run.Run, res run.Result) (run.StatusState, string) {
 	took := res.Ended.Sub(res.Begun)
 	switch res.Outcome {
 	case run.Success:
 		return run.StatusSuccess, succeeded(took, res.Cached)
 	case run.Failure:
-		return run.StatusFailure, either(firstLine(res.Error), "failed")
+		return run.StatusFailure, either(res.Error, "failed")
 	case run.TimedOut:
 		if strings.HasPrefix(res.Error, "timed out") {
 			return run.StatusFailure, res.Error
 		}
 		return run.StatusFailure, "timed out after " + took.Round(time.Second).String()
 	case run.Cancelled:
-		return run.StatusError, either(firstLine(res.Error), r.Note, "cancelled")
+		return run.StatusError, either(res.Error, r.Note, "cancelled")
 	}
-	return run.StatusError, either(firstLine(res.Error), problem(r), "error of the agent; its log has the cause")
+	return run.StatusError, either(res.Error, problem(r), "error of the agent; its log has the cause")
 }
 
 // succeeded says how long a function took, to a tenth of a second below ten.

@@ -102,7 +102,7 @@ func (p planner) summary(r run.Run) run.Status {
 	t := count(r)
 	s := run.Status{Context: summaryContext(r.Event.Name)}
 	if r.State == run.Done {
-		s.State, s.Description = conclusion(r, t), ending(r, t)
+		s.State, s.Description = conclusion(r, t), p.ending(r, t)
 	} else {
 		s.State, s.Description = run.StatusPending, progress(r, t)
 	}
@@ -131,11 +131,11 @@ func conclusion(r run.Run, t tally) run.StatusState {
 }
 
 // ending is one sentence about a finished run.
-func ending(r run.Run, t tally) string {
+func (p planner) ending(r run.Run, t tally) string {
 	lead := either(problem(r), r.Note)
 	switch {
 	case lead != "" && t.called > 0:
-		return firstLine(lead) + "; " + t.String()
+		return firstLine(p.scrubbed(lead)) + "; " + t.String()
 	case lead != "":
 		return lead
 	case t.handled():

@@ -320,6 +320,20 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	}
 }
 
+func TestABodyThatGrowsGivesItsBytesBack(t *testing.T) {
+	const large = 1 << 20
+	d := newDoor(t, func(c *webhook.Config) { c.MaxBody, c.MaxInFlight = large, 2*large+2 })
+	for i := range 10 {
+		r := request("/", vendor, "push", fmt.Sprint(i), `{"repo":"`+strings.Repeat("x", large-20)+`"}`)
+		if i%2 == 1 {
+			chunked(r)
+		}
+		if got := d.ask(r); !strings.HasPrefix(got, "202 ") {
+			t.Fatalf("delivery %d: %s", i, got)
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	d := newDoor(t)
 	d.state = webhook.Readiness{
