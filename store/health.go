@@ -11,7 +11,8 @@ import (
 
 // Health tells how the store is.
 type Health struct {
-	// Writable: a row was just written and is on disk. Otherwise Problem says why not.
+	// Writable: a row was just written and is on disk. Otherwise Problem says why
+	// not, for the log: it may name files and hosts.
 	Writable bool
 	Problem  string
 	// WALBytes is the size of SQLite's write-ahead log; 0 on PostgreSQL.

@@ -74,6 +74,7 @@ func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
 		return run.Work{}, false, errors.Join(context.Cause(ctx), s.giveBack(ctx, lease))
 	case errors.Is(err, errUnreadable):
 		s.cfg.Log.Error().Err(err).Str("event_id", got.id).Msg("what is stored of an event can't be read; its run is ended")
+		s.work.set()
 		return run.Work{}, false, s.bury(ctx, lease)
 	case err != nil:
 		return run.Work{}, false, errors.Join(err, s.giveBack(ctx, lease))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,11 +101,11 @@ func postgresClass(err error) class {
 		return classRow
 	}
 	switch {
-	case e.Code == "40001", e.Code == "40P01":
-		return classAgain
+	case e.Code == "40001", e.Code == "40P01", strings.HasPrefix(e.Code, "57P"), strings.HasPrefix(e.Code, "08"):
+		return classAgain // It lost against another one, or with its connection.
 	case e.Code == "53100":
 		return classFull
-	case len(e.Code) == 5 && (e.Code[:2] == "22" || e.Code[:2] == "23"):
+	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"):
 		return classRow
 	default:
 		return classLost
@@ -126,10 +127,8 @@ func (s *Store) direct(ctx context.Context, fn func(context.Context, tx) error) 
 		return context.Cause(ctx)
 	}
 	var err error
-	for range tries {
-		if err = s.transact(context.WithoutCancel(ctx), fn); err == nil || s.d.class(err) != classAgain {
-			break
-		}
+	for try, again := 0, true; again && try < tries; try++ {
+		err, again = s.transact(context.WithoutCancel(ctx), fn)
 	}
 	if err != nil && s.d.class(err) == classFull {
 		return fmt.Errorf("%w: %w", ErrFull, err)
@@ -137,21 +136,23 @@ func (s *Store) direct(ctx context.Context, fn func(context.Context, tx) error) 
 	return err
 }
 
-func (s *Store) transact(ctx context.Context, fn func(context.Context, tx) error) error {
+// transact runs fn once. again tells that nothing was written and that another
+// try may succeed; what became of a commit that failed is not known.
+func (s *Store) transact(ctx context.Context, fn func(context.Context, tx) error) (err error, again bool) {
 	ctx, cancel := s.d.bounded(ctx)
 	defer cancel()
 	q, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", err), s.d.class(err) == classAgain
 	}
 	if err := fn(ctx, tx{q, s}); err != nil {
 		_ = q.Rollback() // The connection may be gone, which is as good.
-		return err
+		return err, s.d.class(err) == classAgain
 	}
 	if err := q.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", err), false
 	}
-	return nil
+	return nil, false
 }
 
 // listen hears of work that other agents took in. While the connection is gone,

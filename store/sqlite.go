@@ -249,7 +249,7 @@ func sqliteClass(err error) class {
 		return classRow
 	case sqlite3.SQLITE_FULL:
 		return classFull
-	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return classDisk
 	default:
 		return classLost

@@ -23,9 +23,12 @@ var errTooLong = errors.New("the test waited too long")
 
 // Postgres is a PostgreSQL server of a test's own.
 type Postgres struct {
-	socket string
-	db     *sql.DB
-	count  atomic.Int64
+	socket, server string
+	as             *syscall.SysProcAttr
+	durable        bool
+	cmd            *exec.Cmd
+	db             *sql.DB
+	count          atomic.Int64
 }
 
 // StartPostgres starts a server that listens on a Unix socket only, and ends it
@@ -53,8 +56,9 @@ func StartPostgres(t testing.TB, durable bool) *Postgres {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	p := &Postgres{socket: dir}
-	p.serve(t, server, as, durable)
+	p := &Postgres{socket: dir, server: server, as: as, durable: durable}
+	p.serve(t)
+	t.Cleanup(func() { p.end(t) })
 	p.db, err = sql.Open("pgx", p.url(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -82,31 +86,52 @@ func (p *Postgres) await(t testing.TB) {
 	}
 }
 
-// serve starts the server; it is stopped, quickly but cleanly, with the test.
-func (p *Postgres) serve(t testing.TB, server string, as *syscall.SysProcAttr, durable bool) {
-	log, err := os.Create(filepath.Join(p.socket, "log"))
+// Stop ends the server at once, as a crash does.
+func (p *Postgres) Stop(t testing.TB) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	_ = p.cmd.Wait()
+	p.cmd = nil
+}
+
+// Start starts the server again.
+func (p *Postgres) Start(t testing.TB) {
+	t.Helper()
+	p.serve(t)
+	p.await(t)
+}
+
+func (p *Postgres) serve(t testing.TB) {
+	t.Helper()
+	log, err := os.OpenFile(p.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = log.Close() })
+	defer func() { _ = log.Close() }()
 	fsync := "off"
-	if durable {
+	if p.durable {
 		fsync = "on"
 	}
-	cmd := exec.Command(server, "-D", filepath.Join(p.socket, "data"), "-k", p.socket,
+	p.cmd = exec.Command(p.server, "-D", filepath.Join(p.socket, "data"), "-k", p.socket,
 		"-c", "listen_addresses=", "-c", "fsync="+fsync, "-c", "max_connections=200")
-	cmd.Dir, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = p.socket, as, log, log
-	if err := cmd.Start(); err != nil {
+	p.cmd.Dir, p.cmd.SysProcAttr, p.cmd.Stdout, p.cmd.Stderr = p.socket, p.as, log, log
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGINT)
-		_ = cmd.Wait()
-		if t.Failed() {
-			out, _ := os.ReadFile(log.Name())
-			t.Logf("PostgreSQL said:\n%s", out)
-		}
-	})
+}
+
+func (p *Postgres) log() string { return filepath.Join(p.socket, "log") }
+
+// end stops the server quickly but cleanly, and says what it said if the test failed.
+func (p *Postgres) end(t testing.TB) {
+	if p.cmd != nil {
+		_ = p.cmd.Process.Signal(syscall.SIGINT)
+		_ = p.cmd.Wait()
+	}
+	if t.Failed() {
+		out, _ := os.ReadFile(p.log())
+		t.Logf("PostgreSQL said:\n%s", out)
+	}
 }
 
 // Database makes an empty one: a schema with a clock_timestamp of its own, which

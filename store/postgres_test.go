@@ -1,0 +1,94 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/store"
+	"github.com/franela/pocketci/store/storetest"
+)
+
+// TestDatabaseThatGoesAway: while PostgreSQL is gone nothing is acknowledged;
+// when it is back the store goes on by itself, and nothing is lost.
+func TestDatabaseThatGoesAway(t *testing.T) {
+	p := storetest.StartPostgres(t, true)
+	s := open(t, store.Config{URL: p.URL(t)})
+	if _, err := s.Append(t.Context(), sample("before")); err != nil {
+		t.Fatal(err)
+	}
+	w := leaseSoon(t, s)
+	p.Stop(t)
+	if _, err := s.Append(t.Context(), sample("meanwhile")); err == nil || errors.Is(err, store.ErrBroken) {
+		t.Errorf("append: %v", err)
+	}
+	if h, err := s.Health(t.Context()); err == nil || h.Writable {
+		t.Errorf("health: %+v, %v", h, err)
+	}
+	if err := s.Advance(t.Context(), w.Lease, run.Progress{State: run.Done}); err == nil || errors.Is(err, run.ErrLeaseLost) {
+		t.Errorf("advance: %v", err)
+	}
+	p.Start(t)
+	if _, err := s.Append(t.Context(), sample("after")); err != nil {
+		t.Errorf("append: %v", err)
+	}
+	if err := s.Advance(t.Context(), w.Lease, run.Progress{State: run.Done}); err != nil {
+		t.Errorf("advance: %v", err)
+	}
+	if w := leaseSoon(t, s); w.Lease.EventID != "after" {
+		t.Errorf("leased %s", w.Lease.EventID)
+	}
+}
+
+// TestAgentsStartTogether: one of them migrates, the others wait for it.
+func TestAgentsStartTogether(t *testing.T) {
+	url := storetest.StartPostgres(t, false).URL(t)
+	var wg sync.WaitGroup
+	for n := range 6 {
+		wg.Go(func() {
+			s, err := store.Open(t.Context(), store.Config{URL: url})
+			if err != nil {
+				t.Errorf("agent %d: %v", n, err)
+				return
+			}
+			if _, err := s.Append(t.Context(), sample(fmt.Sprint(n))); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestLeasesFollowTheDatabasesClock: an agent whose clock is an hour ahead takes
+// nobody's lease away, and one that is behind keeps none.
+func TestLeasesFollowTheDatabasesClock(t *testing.T) {
+	url := storetest.StartPostgres(t, false).URL(t)
+	skewed := func(by time.Duration) *store.Store {
+		return open(t, store.Config{
+			URL: url, LeaseFor: 400 * time.Millisecond, Grace: 100 * time.Millisecond, Poll: 10 * time.Millisecond,
+			Clock: func() time.Time { return time.Now().Add(by) },
+		})
+	}
+	behind, ahead := skewed(-time.Hour), skewed(time.Hour)
+	if _, err := behind.Append(t.Context(), sample("one")); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	first := leaseSoon(t, behind)
+	second := leaseSoon(t, ahead)
+	if waited := time.Since(began); waited < 500*time.Millisecond {
+		t.Errorf("the lease was taken away after %v", waited)
+	}
+	if err := behind.Advance(t.Context(), first.Lease, run.Progress{}); !errors.Is(err, run.ErrLeaseLost) {
+		t.Errorf("the first holder: %v", err)
+	}
+	if err := ahead.Advance(t.Context(), second.Lease, run.Progress{State: run.Done}); err != nil {
+		t.Errorf("the second holder: %v", err)
+	}
+}
