@@ -59,14 +59,14 @@ func (one *param) setDefault(notes pragmas, ref reference) error {
 		}
 		value = found.name
 	}
+	if value == nil && one.Optional {
+		return nil // null is what an optional one is anyway
+	}
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("its default: %w", err)
 	}
 	one.Default = raw
-	if value == nil && one.Optional {
-		return nil
-	}
 	return fits(one.Type, value)
 }
 

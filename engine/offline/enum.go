@@ -59,6 +59,7 @@ func (p *pkg) referEnum(named *types.Named, members []member) reference {
 	typ := run.Type{Kind: run.KindEnum, Name: p.prefixed(name)}
 	for _, m := range members {
 		typ.Members = append(typ.Members, m.name)
+		typ.Values = append(typ.Values, m.value)
 	}
 	return reference{typ: typ, named: named, enum: &enum{members: members}, barred: p.bar(named)}
 }

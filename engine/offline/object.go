@@ -37,6 +37,7 @@ func (p *pkg) table() (run.Table, error) {
 	}
 	seen := map[*types.Named]bool{main: true}
 	table.Functions, next, err = p.object(main, next)
+	slices.SortStableFunc(table.Functions, bySource)
 	for err == nil && len(next) > 0 {
 		declared := next[0]
 		next = next[1:]
@@ -46,6 +47,15 @@ func (p *pkg) table() (run.Table, error) {
 		}
 	}
 	return table, err
+}
+
+// bySource orders functions as the source does, file by file.
+func bySource(a, b run.Function) int {
+	return cmp.Or(
+		cmp.Compare(a.Source.File, b.Source.File),
+		cmp.Compare(a.Source.Line, b.Source.Line),
+		cmp.Compare(a.Source.Column, b.Source.Column),
+	)
 }
 
 // mainObject is the exported struct that is named like the module.

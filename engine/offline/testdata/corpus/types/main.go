@@ -30,6 +30,7 @@ const (
 type Size string
 
 const (
+	SizeNone Size = ""
 	// SizeS is small.
 	SizeS          Size = "s"
 	SizeExtraLarge Size = "xl" // large
