@@ -128,7 +128,7 @@ func (s *Store) direct(ctx context.Context, fn func(context.Context, tx) error) 
 	}
 	var err error
 	for try, again := 0, true; again && try < tries; try++ {
-		err, again = s.transact(context.WithoutCancel(ctx), fn)
+		again, err = s.transact(context.WithoutCancel(ctx), fn)
 	}
 	if err != nil && s.d.class(err) == classFull {
 		return fmt.Errorf("%w: %w", ErrFull, err)
@@ -138,21 +138,21 @@ func (s *Store) direct(ctx context.Context, fn func(context.Context, tx) error) 
 
 // transact runs fn once. again tells that nothing was written and that another
 // try may succeed; what became of a commit that failed is not known.
-func (s *Store) transact(ctx context.Context, fn func(context.Context, tx) error) (err error, again bool) {
+func (s *Store) transact(ctx context.Context, fn func(context.Context, tx) error) (again bool, err error) {
 	ctx, cancel := s.d.bounded(ctx)
 	defer cancel()
 	q, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err), s.d.class(err) == classAgain
+		return s.d.class(err) == classAgain, fmt.Errorf("begin: %w", err)
 	}
 	if err := fn(ctx, tx{q, s}); err != nil {
 		_ = q.Rollback() // The connection may be gone, which is as good.
-		return err, s.d.class(err) == classAgain
+		return s.d.class(err) == classAgain, err
 	}
 	if err := q.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err), false
+		return false, fmt.Errorf("commit: %w", err)
 	}
-	return nil, false
+	return false, nil
 }
 
 // listen hears of work that other agents took in. While the connection is gone,

@@ -160,7 +160,7 @@ func (w *writer) write(ctx context.Context, group []*op) {
 	if group = w.admit(group); len(group) == 0 {
 		return
 	}
-	err, again := w.attempt(ctx, group)
+	again, err := w.attempt(ctx, group)
 	if err == nil {
 		return
 	}
@@ -182,7 +182,7 @@ func (w *writer) write(ctx context.Context, group []*op) {
 // alone writes one op in a transaction of its own.
 func (w *writer) alone(ctx context.Context, o *op) {
 	for range tries {
-		err, again := w.attempt(ctx, []*op{o})
+		again, err := w.attempt(ctx, []*op{o})
 		o.err = err
 		if err == nil || !again || w.s.d.class(err) != classAgain {
 			return
@@ -221,23 +221,23 @@ func (w *writer) refusal() error {
 // attempt writes the group in one transaction. What fails for one op alone is in
 // its err; an error that is returned is everybody's, and again tells that the
 // commit was not reached, so nothing was written.
-func (w *writer) attempt(ctx context.Context, group []*op) (err error, again bool) {
+func (w *writer) attempt(ctx context.Context, group []*op) (again bool, err error) {
 	defer func() { err = w.judge(err) }()
 	ctx, cancel := w.s.d.bounded(ctx)
 	defer cancel()
 	q, err := w.begin(ctx)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err), true
+		return true, fmt.Errorf("begin: %w", err)
 	}
 	if err := w.fill(ctx, tx{q, w.s}, group); err != nil {
 		q.rollback()
-		return err, true
+		return true, err
 	}
 	if err := q.commit(); err != nil {
 		q.rollback()
-		return fmt.Errorf("commit: %w", err), false
+		return false, fmt.Errorf("commit: %w", err)
 	}
-	return nil, false
+	return false, nil
 }
 
 // judge names what an error means for callers, and closes the store to writes
