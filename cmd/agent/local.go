@@ -127,8 +127,12 @@ func (l *localRun) operator(w world, env *config.Environment) (policy, zerolog.L
 
 // event makes the event, from the payload if there is one.
 func (l *localRun) event(tree run.Tree, info git.Info, now time.Time) (event.Event, error) {
+	repo := event.Repo{Owner: info.Owner, Name: info.Name, DefaultBranch: info.DefaultBranch}
+	if repo.Name == "" {
+		repo.Owner, repo.Name = "local", filepath.Base(info.Top)
+	}
 	facts := local.Facts{
-		Repo: event.Repo{Owner: info.Owner, Name: info.Name, DefaultBranch: info.DefaultBranch},
+		Repo: repo,
 		SHA:  tree.SHA, Branch: info.Branch, Base: info.Base, BaseRef: info.DefaultBranch,
 		Message: info.Message, AuthorName: info.AuthorName, AuthorEmail: info.AuthorEmail, CommittedAt: info.CommittedAt,
 	}

@@ -50,14 +50,19 @@ func (n *narrator) result(r run.Result) {
 	if r.Cached {
 		line += " (answered from the engine's cache)"
 	}
-	if r.Error != "" {
-		line += ": " + r.Error
+	first, rest, _ := strings.Cut(r.Error, "\n")
+	if first != "" {
+		line += ": " + first
 	}
 	fmt.Fprintln(n.out, plain(line))
-	if r.Value != "" {
-		for l := range strings.Lines(r.Value) {
-			fmt.Fprintln(n.out, "  "+plain(strings.TrimRight(l, "\r\n")))
-		}
+	n.indented(rest)
+	n.indented(r.Value)
+}
+
+// indented prints a text of several lines below what it belongs to.
+func (n *narrator) indented(text string) {
+	for l := range strings.Lines(text) {
+		fmt.Fprintln(n.out, "  "+plain(strings.TrimRight(l, "\r\n")))
 	}
 }
 
