@@ -39,12 +39,13 @@ type Pocketci struct {
 	Filter string `json:"filter"`
 	// The full name of the ref that the event is about ("refs/heads/main", "refs/pull/7/head").
 	//
-	// Empty means the default branch.
+	// Empty means that the event names a commit and no ref, as checks do.
 	Ref string `json:"ref"`
 	// The branch that the event is about, without "refs/heads/".
 	//
-	// The one that was pushed to, created or deleted, the one that a pull request comes from, the default
-	// branch where the event is about none; empty for a tag.
+	// It is the one that was pushed to, created or deleted, the one that a pull request comes from, the one
+	// that a check is for, or the default branch where the event is about none. Empty for a tag, and where
+	// the code host doesn't say.
 	Branch string `json:"branch"`
 	// The tag that the event is about, without "refs/tags/", or empty.
 	Tag string `json:"tag"`

@@ -19,6 +19,33 @@ type payload struct {
 	Release     json.RawMessage `json:"release"`
 	HeadCommit  json.RawMessage `json:"head_commit"`
 	Ref         json.RawMessage `json:"ref"`
+	CheckSuite  json.RawMessage `json:"check_suite"`
+	CheckRun    json.RawMessage `json:"check_run"`
+	WorkflowRun json.RawMessage `json:"workflow_run"`
+	WorkflowJob json.RawMessage `json:"workflow_job"`
+}
+
+// headBranch is the branch that the commit of a check or a workflow is on, as far
+// as the payload tells; those events name no ref.
+func (p payload) headBranch() string {
+	for _, part := range []json.RawMessage{p.CheckSuite, p.CheckRun, p.WorkflowRun, p.WorkflowJob} {
+		var of struct {
+			HeadBranch string `json:"head_branch"`
+			CheckSuite struct {
+				HeadBranch string `json:"head_branch"`
+			} `json:"check_suite"`
+		}
+		if isMissing(part) || json.Unmarshal(part, &of) != nil {
+			continue
+		}
+		if of.HeadBranch != "" {
+			return of.HeadBranch
+		}
+		if of.CheckSuite.HeadBranch != "" {
+			return of.CheckSuite.HeadBranch
+		}
+	}
+	return ""
 }
 
 type wireUser struct {

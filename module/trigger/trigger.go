@@ -154,7 +154,7 @@ func (e *Event) place() error {
 	case strings.HasPrefix(e.Ref, "refs/heads/"):
 		e.Branch = strings.TrimPrefix(e.Ref, "refs/heads/")
 	case e.Ref == "":
-		e.Branch = e.Repository.DefaultBranch
+		e.Branch = e.wire.headBranch()
 	}
 	var pull wirePullRequest
 	switch err := e.object("pull request", e.wire.PullRequest, &pull); {

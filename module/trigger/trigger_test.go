@@ -321,3 +321,20 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+func TestTheBranchOfACheckOrWorkflowIsTheOneItsCommitIsOn(t *testing.T) {
+	for _, test := range []struct{ payload, want string }{
+		{`{"check_suite": {"head_branch": "a"}}`, "a"},
+		{`{"check_run": {"check_suite": {"head_branch": "b"}}}`, "b"},
+		{`{"workflow_run": {"head_branch": "c"}, "check_run": null}`, "c"},
+		{`{"workflow_job": {"head_branch": "d"}}`, "d"},
+		{`{"workflow_job": {"head_branch": null}}`, ""},
+		{`{"workflow_job": "text"}`, ""},
+		{`{}`, ""},
+	} {
+		e, err := Parse([]byte(`{"version": 1, "vendor": "github", "repository": {"default_branch": "main"}, "payload": ` + test.payload + `}`))
+		if err != nil || e.Branch != test.want {
+			t.Errorf("%s: got %v and the error %v, want the branch %q", test.payload, e, err, test.want)
+		}
+	}
+}
