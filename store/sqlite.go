@@ -186,11 +186,6 @@ func (s *Store) prepare(path string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if s.cfg.Dir != "" {
-		if err := private(s.cfg.Dir); err != nil {
-			return err
-		}
-	}
 	if err := localFilesystem(dir); err != nil {
 		return err
 	}
@@ -209,7 +204,8 @@ func (s *Store) prepare(path string) error {
 	return nil
 }
 
-// private makes the folder, or closes it to others.
+// private makes the folder, or closes it to others. One that everybody writes to
+// (/tmp) is not ours to close.
 func private(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -218,8 +214,15 @@ func private(dir string) error {
 	if err != nil {
 		return err
 	}
-	if info.Mode().Perm()&0o077 == 0 {
+	switch perm := info.Mode().Perm(); {
+	case perm&0o077 == 0:
 		return nil
+	case perm&0o002 != 0:
+		return &event.Problem{
+			Public: "the data folder is one that every user of the machine writes to",
+			Hint:   "give the agent a folder of its own",
+			Err:    fmt.Errorf("%s has mode %v", dir, info.Mode()),
+		}
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return fmt.Errorf("close the data folder to other users: %w", err)

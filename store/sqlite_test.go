@@ -113,10 +113,15 @@ func TestPlacesThatAreRefused(t *testing.T) {
 	if err := os.WriteFile(file, []byte("no database, but long enough to be taken for one at first sight"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	shared := filepath.Join(t.TempDir(), "tmp")
+	if err := errors.Join(os.Mkdir(shared, 0o700), os.Chmod(shared, 0o777|os.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		config store.Config
 		want   string
 	}{
+		"everybody's":       {store.Config{Dir: shared}, "every user"},
 		"nothing":           {store.Config{}, "neither a URL nor a data folder"},
 		"an unknown kind":   {store.Config{URL: "mysql://root@localhost/ci"}, `kind "mysql"`},
 		"no database":       {store.Config{URL: file}, "not a database"},

@@ -111,6 +111,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if strings.HasPrefix(cfg.URL, "postgres://") || strings.HasPrefix(cfg.URL, "postgresql://") {
 		open = s.openPostgres
 	}
+	if cfg.Dir != "" {
+		if err := private(cfg.Dir); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+	}
 	if err := open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.unwind())
 	}
