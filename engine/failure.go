@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
+
+	"dagger.io/dagger"
+	"github.com/Khan/genqlient/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/franela/pocketci/run"
 )
@@ -14,6 +19,8 @@ import (
 const (
 	// maxErrorTail bounds in bytes what an error text keeps of a command's output.
 	maxErrorTail = 4 << 10
+	// maxErrorText bounds in bytes an error text without output.
+	maxErrorText = 16 << 10
 	// maxCommand bounds in bytes how much of a command an error text shows.
 	maxCommand = 200
 )
@@ -44,6 +51,21 @@ func ExecText(command []string, code int, stdout, stderr string) string {
 	return b.String()
 }
 
+// PanicText is the error of a function whose program said this before it ended,
+// if it ended by a panic: the panic's message, then the whole. Else it is empty.
+func PanicText(said string) string {
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			line = strings.TrimSpace(line)
+			if rest := strings.TrimSpace(said); rest != line {
+				return line + "\n" + tail(rest, maxErrorTail)
+			}
+			return line
+		}
+	}
+	return ""
+}
+
 // clip keeps the beginning of a text.
 func clip(text string, most int) string {
 	if len(text) <= most {
@@ -68,4 +90,95 @@ func tail(text string, most int) string {
 func cutTrace(text string) string {
 	mark := regexp.MustCompile(`\s*\[traceparent:[0-9a-f-]+\]`)
 	return strings.TrimSpace(mark.ReplaceAllString(text, ""))
+}
+
+// classify marks an error of a request that means that the engine is gone: what
+// is not an answer in GraphQL, and an answer after which the engine is silent.
+func (s *Session) classify(ctx context.Context, err error) error {
+	var refused *graphql.HTTPError
+	if errors.As(err, &refused) {
+		if refused.StatusCode == http.StatusUnprocessableEntity || refused.StatusCode == http.StatusBadRequest {
+			return err
+		}
+		return fmt.Errorf("%w: %w", run.ErrEngineLost, err)
+	}
+	var answer *gqlerror.Error
+	if !errors.As(err, &answer) {
+		return fmt.Errorf("%w: %w", run.ErrEngineLost, err)
+	}
+	// An engine that ends cancels what it does, and says so as if it were an answer.
+	if endsWithEngine(answer.Message) && s.alive(ctx, aliveAgain) != nil {
+		return fmt.Errorf("%w: %w", run.ErrEngineLost, err)
+	}
+	return err
+}
+
+// endsWithEngine tells whether an error could come from an engine that ends.
+func endsWithEngine(text string) bool {
+	for _, sign := range []string{"context canceled", "code = Unavailable", "connection refused", "EOF", "server closed"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchError: the engine could not get the repository, which is nobody's doing.
+type fetchError struct{ err error }
+
+func (f *fetchError) Error() string { return "fetch the repository: " + f.err.Error() }
+
+func (f *fetchError) Unwrap() error { return f.err }
+
+// failure is the text of a function's error.
+func failure(err error) string {
+	var failed *dagger.ExecError
+	if errors.As(err, &failed) {
+		return execText(failed)
+	}
+	var refused *graphql.HTTPError
+	if errors.As(err, &refused) {
+		var lines []string
+		for _, e := range refused.Response.Errors {
+			lines = append(lines, cutTrace(e.Message))
+		}
+		return clip(strings.Join(lines, "\n"), maxErrorText)
+	}
+	return clip(cutTrace(err.Error()), maxErrorText)
+}
+
+// execText is the error of a function in which a command failed. The function's
+// own program is such a command, too: if it panicked, that is what people must
+// read first.
+func execText(e *dagger.ExecError) string {
+	said := strings.TrimSpace(e.Stderr)
+	if text := PanicText(said); text != "" {
+		return text
+	}
+	text := ExecText(e.Cmd, e.ExitCode, e.Stdout, e.Stderr)
+	// What the function says itself comes first.
+	own := cutTrace(e.Error())
+	if own == fmt.Sprintf("exit code: %d", e.ExitCode) || strings.HasPrefix(own, "call function ") {
+		return text
+	}
+	return own + "\n" + text
+}
+
+// cleanError is an error whose text holds no secret.
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (c *cleanError) Error() string { return c.text }
+
+func (c *cleanError) Unwrap() error { return c.err }
+
+// clean takes secrets out of an error's text.
+func (s *Session) clean(err error) error {
+	text := err.Error()
+	if scrubbed := s.scrub.String(text); scrubbed != text {
+		return &cleanError{text: scrubbed, err: err}
+	}
+	return err
 }

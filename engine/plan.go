@@ -150,7 +150,7 @@ func (p *planner) patterns(root string, m manifest) error {
 			p.whole(fmt.Sprintf("%s includes the whole repository", manifestPath(root)), false)
 		default:
 			p.plan.Include = append(p.plan.Include, joined)
-			p.content = append(p.content, literal(joined))
+			p.content = append(p.content, literalPrefix(joined))
 		}
 	}
 	return nil
@@ -210,9 +210,9 @@ func (p *planner) key(ctx context.Context) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// literal is the folder (or file) up to the first part of a pattern that is
+// literalPrefix is the folder (or file) up to the first part of a pattern that is
 // not literal: everything that the pattern can match is in it.
-func literal(pattern string) string {
+func literalPrefix(pattern string) string {
 	var parts []string
 	for part := range strings.SplitSeq(pattern, "/") {
 		if plain(part) != nil {

@@ -16,13 +16,19 @@
 //
 //	print TEXT          a line of output
 //	return TEXT         the function's value; the function goes on
+//	returns A;B         the function's value: a list, in lines
 //	fail TEXT           the function's error
+//	fail-if PARAM TEXT  the same if PARAM was given true
+//	fail-with-secret PARAM  an error that holds the secret that PARAM was given
 //	panic TEXT          a panic
 //	exec CODE TEXT      a container's command fails with the code, TEXT on its standard error
 //	sleep DURATION      takes that long
 //	wait NAME           waits until NAME is signalled
 //	lost                the engine goes away: this session's calls are lost
+//	flood N             prints N lines, of which not all are kept
 //	echo-secret PARAM   prints the secret that PARAM was given
+//	return-secret PARAM returns it
+//	print-arg PARAM     prints what PARAM was given
 //	arg PARAM           returns what PARAM was given, a string as it is, else JSON
 //	contents PARAM      returns the content of the file that PARAM was given
 //	entries PARAM       returns the names in the directory that PARAM was given, in lines

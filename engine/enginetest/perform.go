@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -23,10 +24,14 @@ func (p *performance) perform(ctx context.Context, st step) error {
 		p.print(st.rest)
 	case "return":
 		p.r.Value = st.rest
+	case "returns":
+		p.r.Value = strings.ReplaceAll(st.rest, ";", "\n")
 	case "fail":
 		p.fail(st.rest)
+	case "flood":
+		p.flood(st.rest)
 	case "panic":
-		p.fail(engine.ExecText([]string{"/runtime"}, 2, "", "panic: "+st.rest))
+		p.fail(engine.PanicText("panic: " + st.rest))
 	case "exec":
 		code, text, _ := strings.Cut(st.rest, " ")
 		var exit int
@@ -60,14 +65,22 @@ func (p *performance) read(st step) {
 	case "trigger":
 		p.r.Value = string(p.s.spec.Trigger)
 	case "echo-secret":
-		a, ok := p.arg(st.rest)
-		if !ok || a.Kind != run.ArgSecret {
-			p.fail("no secret was passed as " + st.rest)
-			return
+		if text := p.secret(st.rest); p.r.Outcome == "" {
+			p.print(text)
 		}
-		p.print(p.s.spec.Secrets[a.Secret])
+	case "return-secret":
+		p.r.Value = p.secret(st.rest)
+	case "fail-with-secret":
+		p.fail("can't log in as " + p.secret(st.rest))
+	case "fail-if":
+		name, text, _ := strings.Cut(st.rest, " ")
+		if p.text(name) == "true" {
+			p.fail(text)
+		}
 	case "arg":
 		p.r.Value = p.text(st.rest)
+	case "print-arg":
+		p.print(p.text(st.rest))
 	case "contents":
 		p.r.Value, err = p.contents(st.rest)
 	case "entries":
@@ -77,6 +90,39 @@ func (p *performance) read(st step) {
 	}
 	if err != nil {
 		p.fail(err.Error())
+	}
+}
+
+// secret is the value that was passed; without one the call fails.
+func (p *performance) secret(name string) string {
+	a, ok := p.arg(name)
+	if !ok || a.Kind != run.ArgSecret {
+		p.fail("no secret was passed as " + name)
+		return ""
+	}
+	return p.s.spec.Secrets[a.Secret]
+}
+
+// flood prints so many numbered lines, of which the first and last 100 are kept.
+func (p *performance) flood(count string) {
+	var n int
+	if _, err := fmt.Sscan(count, &n); err != nil || n < 200 {
+		p.fail("enginetest: flood wants a count of 200 or more: " + count)
+		return
+	}
+	for i := range n {
+		line := fmt.Sprintf("line %d\n", i)
+		if p.live != nil {
+			_, _ = io.WriteString(p.live, line)
+		}
+		if i < 100 || i >= n-100 {
+			p.output.WriteString(line)
+			continue
+		}
+		p.r.Cut += int64(len(line))
+		if i == n-101 {
+			fmt.Fprintf(&p.output, "[%d bytes of output are not kept]\n", p.r.Cut)
+		}
 	}
 }
 
@@ -132,11 +178,11 @@ func (p *performance) entries(name string) (string, error) {
 	}
 	var names []string
 	for _, e := range list {
-		if !ignored(a.Ignore, e) {
+		if !ignored(a.Ignore, e.Name()) {
 			names = append(names, e.Name()+slash(e))
 		}
 	}
-	if place == "." && p.s.spec.Source.Tree.Origin.Dir == "" {
+	if place == "." && !ignored(a.Ignore, ".git") {
 		names = append(names, ".git/")
 	}
 	slices.Sort(names)
@@ -155,11 +201,11 @@ func (p *performance) place(a run.Arg) string {
 }
 
 // ignored knows the patterns that tests use: the last one that matches decides.
-func ignored(patterns []string, e fs.DirEntry) bool {
+func ignored(patterns []string, name string) bool {
 	hit := false
 	for _, pattern := range patterns {
 		rest, not := strings.CutPrefix(pattern, "!")
-		if ok, err := doublestar.Match(strings.Trim(rest, "/"), e.Name()); err == nil && ok {
+		if ok, err := doublestar.Match(strings.Trim(rest, "/"), name); err == nil && ok {
 			hit = !not
 		}
 	}
