@@ -26,6 +26,13 @@
 //     until the store is opened anew: [ErrBroken]. Below a floor of free space
 //     Append refuses with [ErrFull], while work in progress goes on.
 //
+// On PostgreSQL leases follow the database's clock. An agent uses up to 17
+// connections (8 to read, or Config.Readers, 8 to write, 1 to hear of others'
+// work); synchronous_commit is switched on where it is off. What an agent that
+// crashed had under lease is rescued after lease and grace, and a report that it
+// was sending after Config.ClaimFor. While the database is gone every call fails;
+// when it is back the store goes on by itself.
+//
 // Times are kept in nanoseconds. Strings lose what is not UTF-8, and columns of
 // text lose NUL: both become U+FFFD. Payloads and outputs come back byte for byte.
 //
