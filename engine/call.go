@@ -74,15 +74,13 @@ func (s *Session) invoke(ctx context.Context, c run.Call) (value string, sent bo
 	defer stop(nil)
 	query, err := s.callQuery(ctx, c)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	var out struct {
-		Object struct{ Value json.RawMessage }
-	}
+	var out struct{ Object struct{ Value json.RawMessage } }
 	if err := s.query(ctx, query, nil, &out); err != nil {
-		return "", err
+		return "", true, err
 	}
-	return returned(c.Returns, out.Object.Value), nil
+	return returned(c.Returns, out.Object.Value), true, nil
 }
 
 // callQuery writes the call: constructor, function and what of its value makes
