@@ -74,6 +74,23 @@ func TestOfflineRefusesWhatTheEngineRefuses(t *testing.T) {
 	}
 }
 
+// The modules of this repository are read as it stands.
+func TestOfflineReadsThisProjectsOwnModules(t *testing.T) {
+	e := offlineEngine(t)
+	source := offlineSource(t, "..")
+	for _, name := range []string{"ci", "module"} {
+		t.Run(name, func(t *testing.T) {
+			source := source
+			source.ModulePath = name
+			want, err := e.Table(t.Context(), source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			offlineCompare(t, want, source)
+		})
+	}
+}
+
 func offlineCompare(t *testing.T, want run.Table, source run.Source) {
 	t.Helper()
 	got, err := offline.Read(t.Context(), source.Tree.Files, source.ModulePath)
@@ -110,6 +127,12 @@ func offlineTree(t *testing.T, kind string, change func(string) string) run.Sour
 		changeGo(t, dir, change)
 	}
 	gitIn(t, dir, "init", "--quiet")
+	return offlineSource(t, dir)
+}
+
+// offlineSource is a working tree, whatever of it is committed.
+func offlineSource(t *testing.T, dir string) run.Source {
+	t.Helper()
 	tree, _, err := git.Worktree(t.Context(), dir, "", git.WorktreeConfig{})
 	if err != nil {
 		t.Fatal(err)
