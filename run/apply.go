@@ -12,6 +12,9 @@ func (r Run) Apply(p Progress, now time.Time) Run {
 	if p.Attempt != nil {
 		r.Attempt = *p.Attempt
 	}
+	if p.Lost != nil {
+		r.Lost = *p.Lost
+	}
 	if p.Trust != "" {
 		r.Trust = p.Trust
 	}
@@ -33,6 +36,12 @@ func (r Run) Apply(p Progress, now time.Time) Run {
 	}
 	if p.Note != "" {
 		r.Note = p.Note
+	}
+	if p.Approval != nil {
+		r.Approval = p.Approval
+	}
+	if p.Command != nil {
+		r.Command = p.Command
 	}
 	if p.State == Done || p.State == Recorded {
 		r.Ended = now

@@ -39,6 +39,8 @@ type Run struct {
 	Waits string
 	// Attempt counts the tries that reached an engine.
 	Attempt int
+	// Lost counts the attempts that ended because the engine went away.
+	Lost int
 	// Trust is the lower of the sha's and the sender's, once settled.
 	Trust event.Trust
 	// SHA is the commit, once checked out.
@@ -55,6 +57,11 @@ type Run struct {
 	Outcome Outcome
 	// Note is one sentence about how it ended ("no function handles labeled").
 	Note string
+	// Approval is by whose word a commit runs that is not the repository's own; nil:
+	// it is the repository's own, or waits for one.
+	Approval *Approval
+	// Command is what the event, a comment, asked of us; nil: nothing.
+	Command *Command
 	// Begun is when it was first leased, Ended when it was done; zero before.
 	Begun, Ended time.Time
 	// Version grows with every write.
@@ -89,6 +96,9 @@ type Lease struct {
 type Work struct {
 	Lease Lease
 	Run   Run
+	// Tries counts the leases of the run that nobody gave back, this one included:
+	// 1, unless a holder died or stood still with it.
+	Tries int
 }
 
 // Progress is what one step adds to a run, written in one transaction. Zero
@@ -100,8 +110,9 @@ type Progress struct {
 	Waits string
 	// NotBefore is the earliest time at which a queued or waiting run is handed out.
 	NotBefore time.Time
-	// Attempt is set before the work that it counts.
+	// Attempt is set before the work that it counts, Lost after the engine went away.
 	Attempt *int
+	Lost    *int
 	Trust   event.Trust
 	SHA     string
 	Changed *int
@@ -113,4 +124,7 @@ type Progress struct {
 	Problem *Problem
 	Outcome Outcome
 	Note    string
+	// Approval and Command replace what was there.
+	Approval *Approval
+	Command  *Command
 }

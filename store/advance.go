@@ -156,8 +156,14 @@ func (s *Store) assignments(st *step, woken bool) (set string, args []any) {
 	if p.State != "" && p.State != run.Running {
 		columns = append(columns, "lease_owner = ''", "lease_until = 0", "woken = 0")
 	}
+	if p.State == run.Queued || p.State == run.Waiting {
+		columns = append(columns, "tries = tries - 1")
+	}
 	if p.Attempt != nil {
 		add("attempt", *p.Attempt)
+	}
+	if p.Lost != nil {
+		add("lost", *p.Lost)
 	}
 	if p.Changed != nil {
 		add("changed", *p.Changed)

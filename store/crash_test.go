@@ -146,6 +146,35 @@ func TestFormerLeasesAreTakenBack(t *testing.T) {
 	}
 }
 
+// TestWhatTheAgentDiesWithRests: once may be anybody's fault; after that the
+// others come first, and the longer the more often it happened.
+func TestWhatTheAgentDiesWithRests(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	config := store.Config{Dir: t.TempDir(), LeaseFor: time.Hour, Clock: func() time.Time { return now }}
+	s := open(t, config)
+	if _, err := s.Append(t.Context(), sample("one")); err != nil {
+		t.Fatal(err)
+	}
+	for died, rest := range []time.Duration{0, 0, 2 * time.Second, 8 * time.Second, 18 * time.Second} {
+		if rest > 0 {
+			now = now.Add(rest - 1)
+			early, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if w, err := s.Lease(early); err == nil {
+				t.Fatalf("%s is handed out %s early", w.Lease.EventID, time.Duration(1))
+			}
+			cancel()
+			now = now.Add(1)
+		}
+		if w := leaseSoon(t, s); w.Tries != died+1 {
+			t.Errorf("tries %d, want %d", w.Tries, died+1)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, config)
+	}
+}
+
 func leaseSoon(t *testing.T, s *store.Store) run.Work {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("there is no work"))

@@ -16,7 +16,9 @@
 //     lease's fence and is refused with [ErrLeaseLost] if the run was handed out
 //     again since. A run whose holder is gone is handed out again when the lease
 //     and a grace are over; on SQLite as soon as the store is opened again, because
-//     a lock on the file proves that the former process ended.
+//     a lock on the file proves that the former process ended. How often that
+//     happened to a run is counted ([run.Work]'s Tries); from the second time on it
+//     rests before it is handed out again.
 //   - Runs are handed out round-robin by repository, within one in the order of
 //     acceptance.
 //   - A state of a context reaches the outbox in the transaction that marks the

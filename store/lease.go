@@ -15,6 +15,9 @@ import (
 // then Running, has begun, and nobody else gets it before the lease and the
 // grace after it are over. Its event carries the payload, its calls no output.
 //
+// Work.Tries is counted before the work: who gives the run back takes it off
+// again, so that only holders that died with it, or stood still, stay counted.
+//
 // Until is by the clock of the configuration and never later than the
 // database's own idea of it. Lease returns when ctx ends, with its cause.
 func (s *Store) Lease(ctx context.Context) (run.Work, error) {
@@ -48,9 +51,9 @@ func (s *Store) Lease(ctx context.Context) (run.Work, error) {
 
 // taken is what became of a look for work.
 type taken struct {
-	seq, repo, fence int64
-	id               string
-	found            bool
+	seq, repo, fence, tries int64
+	id                      string
+	found                   bool
 }
 
 // take leases the next run that is due, if there is one, and loads it. A run
@@ -79,7 +82,7 @@ func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
 	case err != nil:
 		return run.Work{}, false, errors.Join(err, s.giveBack(ctx, lease))
 	}
-	return run.Work{Lease: lease, Run: r}, true, nil
+	return run.Work{Lease: lease, Run: r, Tries: int(got.tries)}, true, nil
 }
 
 // pick finds and marks the run that is next.
@@ -103,10 +106,10 @@ func (s *Store) pick(ctx context.Context, t tx) (taken, error) {
 		return got, nil
 	}
 	until := now + int64(s.cfg.LeaseFor)
-	_, err = t.one(ctx, []any{&got.fence}, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
-			fence = fence + 1, lease_owner = ?, lease_until = ?, due = ?,
+	_, err = t.one(ctx, []any{&got.fence, &got.tries}, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
+			fence = fence + 1, tries = tries + 1, lease_owner = ?, lease_until = ?, due = ?,
 			begun = CASE WHEN begun = 0 THEN ? ELSE begun END
-		WHERE seq = ? RETURNING fence`,
+		WHERE seq = ? RETURNING fence, tries`,
 		string(run.Running), text(s.cfg.Owner), until, until+int64(s.cfg.Grace), nanos(s.cfg.Clock()), got.seq)
 	if err != nil {
 		return taken{}, err

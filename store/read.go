@@ -131,7 +131,7 @@ func (s *Store) view(ctx context.Context, fn func(context.Context, tx) error) er
 	return fn(ctx, tx{q, s})
 }
 
-const runColumns = `e.seq, e.id, e.data, r.state, r.waits, r.attempt, r.trust, r.sha, r.changed,
+const runColumns = `e.seq, e.id, e.data, r.state, r.waits, r.attempt, r.lost, r.trust, r.sha, r.changed,
 	r.problem, r.outcome, r.note, r.begun, r.ended, r.version`
 
 // runs gives the runs that the condition selects, with decisions and calls. One
@@ -172,7 +172,7 @@ func scanRun(scan func(...any) error) (run.Run, error) {
 	var r run.Run
 	var id, data, state, trust, problem, outcome string
 	var begun, ended int64
-	err := scan(&r.Seq, &id, &data, &state, &r.Waits, &r.Attempt, &trust, &r.SHA, &r.Changed,
+	err := scan(&r.Seq, &id, &data, &state, &r.Waits, &r.Attempt, &r.Lost, &trust, &r.SHA, &r.Changed,
 		&problem, &outcome, &r.Note, &begun, &ended, &r.Version)
 	if err != nil {
 		return r, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"time"
 
 	"github.com/franela/pocketci/run"
 )
@@ -48,12 +49,22 @@ func (s *Store) room() error {
 
 func (s *Store) free() (int64, error) { return freeSpace(filepath.Dir(s.file)) }
 
+// rest is how long a run that the agent died with twice rests, times the square
+// of the deaths after the first: what brings the agent down must leave it time for
+// the others.
+const rest = 2 * time.Second
+
 // takeBack hands on what a former process had when it ended. The lock says that
 // it did end.
 func (s *Store) takeBack(ctx context.Context) error {
 	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
-		n, err := t.exec(ctx, `UPDATE runs SET state = ?, due = ?, lease_owner = '', lease_until = 0, woken = 0, version = version + 1, look = 0
-			WHERE due IS NOT NULL AND state = ?`, string(run.Queued), dueNow, string(run.Running))
+		now, err := t.now(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := t.exec(ctx, `UPDATE runs SET state = ?, due = CASE WHEN tries < 2 THEN ? ELSE ? + (tries - 1) * (tries - 1) * ? END,
+				lease_owner = '', lease_until = 0, woken = 0, version = version + 1, look = 0
+			WHERE due IS NOT NULL AND state = ?`, string(run.Queued), dueNow, now, int64(rest), string(run.Running))
 		if err != nil {
 			return err
 		}

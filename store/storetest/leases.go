@@ -22,6 +22,7 @@ func leaseTests() map[string]func(*testing.T, *Database) {
 		"is rescued after lease and grace":             rescue,
 		"that is renewed is not rescued":               renewed,
 		"is refused under an old fence":                fenced,
+		"counts holders that never gave it back":       tries,
 		"goes round the repositories":                  roundRobin,
 		"waits for an event":                           waitsForEvent,
 		"ends with its context":                        ends,
@@ -84,6 +85,7 @@ func begins(t *testing.T, d *Database) {
 	want := run.Work{
 		Lease: run.Lease{EventID: e.ID, Owner: d.Config.Owner, Fence: 1, Until: began.Add(LeaseFor)},
 		Run:   run.Run{Seq: 1, Event: e, State: run.Running, Changed: -1, Begun: began, Version: 2},
+		Tries: 1,
 	}
 	if diff := cmp.Diff(want, w); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -107,6 +109,28 @@ func rescue(t *testing.T, d *Database) {
 	second := lease(t, s)
 	if second.Lease.EventID != first.Lease.EventID || second.Lease.Fence <= first.Lease.Fence {
 		t.Errorf("rescued %+v after %+v", second.Lease, first.Lease)
+	}
+}
+
+// tries: only a holder that died or stood still stays counted.
+func tries(t *testing.T, d *Database) {
+	s := d.Open(t)
+	add(t, s, push(1, 1))
+	var got []int
+	for _, end := range []string{"given back", "died", "waits", "died", "died", "given back", "done"} {
+		w := lease(t, s)
+		got = append(got, w.Tries)
+		switch end {
+		case "died":
+			d.Pass(LeaseFor + Grace)
+		case "given back":
+			advance(t, s, w.Lease, run.Progress{State: run.Queued})
+		case "waits":
+			advance(t, s, w.Lease, run.Progress{State: run.Waiting, NotBefore: d.Clock.Now()})
+		}
+	}
+	if diff := cmp.Diff([]int{1, 1, 2, 2, 3, 4, 4}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

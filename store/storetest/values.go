@@ -93,6 +93,10 @@ func progress() *rapid.Generator[run.Progress] {
 			n := rapid.IntRange(0, 5).Draw(t, "attempt")
 			p.Attempt = &n
 		}
+		if some("lost") {
+			n := rapid.IntRange(0, 5).Draw(t, "lost")
+			p.Lost = &n
+		}
 		if some("changed") {
 			n := rapid.IntRange(-1, 5000).Draw(t, "changed")
 			p.Changed = &n
