@@ -58,6 +58,8 @@ type Event struct {
 	ReceivedAt time.Time  `json:"received_at"`
 	// Hook tells through which webhook a delivery came.
 	Hook Hook `json:"hook,omitzero"`
+	// Rerun is set if the event repeats another one.
+	Rerun *RerunOf `json:"rerun,omitempty"`
 
 	// Payload is the vendor's object, byte for byte as it was signed. It is not
 	// part of the event's JSON: the store keeps it apart.

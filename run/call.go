@@ -92,4 +92,7 @@ type Result struct {
 	// Cached: the engine answered from its cache; nothing ran.
 	Cached  bool `json:"cached"`
 	Attempt int  `json:"attempt"`
+	// From is the event of whose run the result was taken over; empty: it is this
+	// run's own.
+	From string `json:"from,omitempty"`
 }

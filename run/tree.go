@@ -50,7 +50,12 @@ type Origin struct {
 
 // Source is what the engine needs to load a module: a tree and a place in it.
 type Source struct {
+	// Tree is what the module is loaded from, and what parameters with a default
+	// path are filled from.
 	Tree Tree
+	// Head is where `src` comes from, if that is not Tree: the commit of a fork,
+	// whose module and settings must not be used. Its submodules are not followed.
+	Head *Tree
 	// RepoID keys what is kept apart between repositories (secrets' names).
 	RepoID int64
 	// ModulePath is the folder of the module, relative to the tree's root ("." is it).
@@ -59,6 +64,14 @@ type Source struct {
 	Depth int
 	// Lane keeps trusted and untrusted work apart.
 	Lane Lane
+}
+
+// Subject is the tree that the event is about: Head if there is one, else Tree.
+func (s Source) Subject() Tree {
+	if s.Head != nil {
+		return *s.Head
+	}
+	return s.Tree
 }
 
 // Lane is where an event's calls run.
