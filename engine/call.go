@@ -76,7 +76,9 @@ func (s *Session) invoke(ctx context.Context, c run.Call) (value string, sent bo
 	if err != nil {
 		return "", false, err
 	}
-	var out struct{ Object struct{ Value json.RawMessage } }
+	var out struct {
+		Object struct{ Value json.RawMessage }
+	}
 	if err := s.query(ctx, query, nil, &out); err != nil {
 		return "", true, err
 	}

@@ -80,7 +80,11 @@ func (s *Session) describe(ctx context.Context, id string) (module, error) {
 	}
 	main, err := out.main()
 	if err != nil {
-		return module{}, &event.Problem{Public: fmt.Sprintf("the module %s has no main object", s.plan.Path), Err: err}
+		return module{}, &event.Problem{
+			Public: fmt.Sprintf("the module %s has no main object", s.plan.Path),
+			Hint:   "its source needs a type named after the module, and may not compile: `dagger functions -m " + s.plan.Path + "` in a checkout shows more",
+			Err:    err,
+		}
 	}
 	r := reading{root: s.plan.Path, enums: map[string]*enumDef{}}
 	for _, e := range out.Node.Enums {

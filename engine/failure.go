@@ -156,12 +156,22 @@ func execText(e *dagger.ExecError) string {
 		return text
 	}
 	text := ExecText(e.Cmd, e.ExitCode, e.Stdout, e.Stderr)
-	// What the function says itself comes first.
 	own := cutTrace(e.Error())
+	// A module is compiled when its constructor is called first.
+	if line := placed(said); line != "" && strings.HasPrefix(own, "call constructor: exit code") {
+		return "the module can't be built: " + line + "\n" + text
+	}
+	// What the function says itself comes first.
 	if own == fmt.Sprintf("exit code: %d", e.ExitCode) || strings.HasPrefix(own, "call function ") {
 		return text
 	}
 	return own + "\n" + text
+}
+
+// placed is the first line of a compiler's output that names a place, or "".
+func placed(said string) string {
+	place := regexp.MustCompile(`(?m)^\S+\.\w+:\d+(:\d+)?:? .+$`)
+	return clip(place.FindString(said), 300)
 }
 
 // cleanError is an error whose text holds no secret.

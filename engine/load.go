@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"dagger.io/dagger"
@@ -111,13 +110,11 @@ func loadReason(err error) string {
 	var failed *dagger.ExecError
 	if errors.As(err, &failed) {
 		said := failed.Stderr + "\n" + failed.Stdout
-		place := regexp.MustCompile(`(?m)^\S+\.\w+:\d+(:\d+)?:? .+$`)
-		if line := place.FindString(said); line != "" {
-			return clip(line, 300)
+		if line := placed(said); line != "" {
+			return line
 		}
-		if lines := strings.Fields(said); len(lines) > 0 {
-			all := strings.Split(strings.TrimSpace(said), "\n")
-			text = all[len(all)-1]
+		if lines := strings.Split(strings.TrimSpace(said), "\n"); lines[len(lines)-1] != "" {
+			text = lines[len(lines)-1]
 		}
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(text), "\n")

@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
 	"net/url"
@@ -160,6 +162,8 @@ func (w *wire) cut() {
 type repos struct {
 	dir string
 	url string
+	// token, if not empty, is asked for.
+	token string
 }
 
 func newRepos(t testing.TB) *repos {
@@ -169,12 +173,21 @@ func newRepos(t testing.TB) *repos {
 		t.Skipf("no git: %v", err)
 	}
 	dir := t.TempDir()
-	server := httptest.NewServer(&cgi.Handler{
+	git := &cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(execPath)), "git-http-backend"),
 		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1"},
-	})
+	}
+	r := &repos{dir: dir}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, password, _ := req.BasicAuth(); password != r.token {
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		git.ServeHTTP(w, req)
+	}))
 	t.Cleanup(server.Close)
-	r := &repos{dir: dir, url: server.URL + "/app.git"}
+	r.url = server.URL + "/app.git"
 	r.git(t, "init", "-q", "-b", "main", "app.git")
 	r.git(t, "-C", "app.git", "config", "uploadpack.allowAnySHA1InWant", "true")
 	return r
@@ -226,6 +239,11 @@ func (r *repos) put(t testing.TB, files map[string]string) run.Source {
 	}
 	return run.Source{
 		ModulePath: "ci", Depth: 1, RepoID: 1, Lane: run.LaneTrusted,
-		Tree: run.Tree{SHA: sha, Hash: hash, Files: tree, Origin: run.Origin{URL: r.url + "/.git", SHA: sha}},
+		Tree: run.Tree{SHA: sha, Hash: hash, Files: tree, Origin: run.Origin{URL: r.url + "/.git", SHA: sha, Username: "x-access-token", Token: r.token}},
 	}
+}
+
+// debugLog logs everything into b, which nobody else writes to meanwhile.
+func debugLog(b *bytes.Buffer) zerolog.Logger {
+	return zerolog.New(zerolog.SyncWriter(b)).Level(zerolog.DebugLevel)
 }

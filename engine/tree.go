@@ -96,11 +96,11 @@ func (s *Session) gitTree(ctx context.Context, origin run.Origin, depth int) (st
 // from a code host that can't be reached, which is tried again.
 func gone(origin run.Origin, err error) error {
 	text := err.Error()
-	for _, sign := range []string{"not our ref", "couldn't find remote ref", "unadvertised object", "no such remote ref"} {
+	for _, sign := range []string{"not our ref", "couldn't find remote ref", "unadvertised object", "sha fetch unsupported"} {
 		if strings.Contains(text, sign) && !errors.Is(err, run.ErrEngineLost) {
 			return &event.Problem{
-				Public: fmt.Sprintf("the commit %s is gone from the repository", origin.SHA),
-				Hint:   "it was replaced by a force-push or its branch was deleted",
+				Public: fmt.Sprintf("the commit %s is gone: the code host does not serve it any more", origin.SHA),
+				Hint:   "it was probably replaced by a force-push, or its branch was deleted",
 				Err:    err,
 			}
 		}

@@ -60,6 +60,7 @@ func Conformance(t *testing.T, start func(t *testing.T) Subject) {
 	t.Run("output", func(t *testing.T) { testOutput(t, start(t)) })
 	t.Run("secrets", func(t *testing.T) { testSecrets(t, start(t)) })
 	t.Run("cache", func(t *testing.T) { testCache(t, start(t)) })
+	t.Run("narrowing", func(t *testing.T) { testNarrowing(t, start(t)) })
 	t.Run("ends", func(t *testing.T) { testEnds(t, start(t)) })
 	t.Run("lost engine", func(t *testing.T) { testLost(t, start(t)) })
 	t.Run("hung engine", func(t *testing.T) { testHung(t, start(t)) })

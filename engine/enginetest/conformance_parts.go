@@ -382,6 +382,30 @@ func testCache(t *testing.T, s Subject) {
 	}
 }
 
+// testNarrowing: a commit that does not touch the module does not make it a new
+// one, so that calls with the same inputs are known again.
+func testNarrowing(t *testing.T, s Subject) {
+	what := rand.Text()
+	prints := func(change map[string]string) run.Result {
+		files := Module("conformance")
+		maps.Copy(files, change)
+		calls := started(t, s, s.Commit(t, files), engine.Spec{})
+		return invoke(t, calls, run.Call{Function: "prints", Returns: run.Type{Kind: run.KindVoid}, Args: []run.Arg{value("what", what)}})
+	}
+	if r := prints(nil); r.Cached {
+		t.Errorf("the first call: %+v", r)
+	}
+	if r := prints(map[string]string{"README.md": "changed\n", "other/main.go": "package other\n"}); !r.Cached {
+		t.Errorf("after a commit that leaves the module alone: %+v", r)
+	}
+	if r := prints(map[string]string{"docs/guide.md": "changed\n"}); r.Cached {
+		t.Errorf("after a commit that changes the constructor's default path: %+v", r)
+	}
+	if r := prints(map[string]string{"ci/main.go": "// " + what + "\n\n" + moduleSource}); r.Cached {
+		t.Errorf("after a commit that changes the module: %+v", r)
+	}
+}
+
 func testEnds(t *testing.T, s Subject) {
 	live := newLiveLog()
 	calls := started(t, s, source(t, s), engine.Spec{Live: live.writer})

@@ -160,7 +160,7 @@ func (p *performance) contents(name string) (string, error) {
 	case a.Kind == run.ArgTrigger:
 		return string(p.s.spec.Trigger), nil
 	}
-	b, err := p.s.spec.Source.Tree.Files.ReadFile(p.place(a))
+	b, err := p.s.spec.Source.Tree.Files.ReadFile(place(p.s.spec.Source, a))
 	return string(b), err
 }
 
@@ -171,8 +171,8 @@ func (p *performance) entries(name string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no directory was passed as %s", name)
 	}
-	place := p.place(a)
-	list, err := p.s.spec.Source.Tree.Files.ReadDir(place)
+	folder := place(p.s.spec.Source, a)
+	list, err := p.s.spec.Source.Tree.Files.ReadDir(folder)
 	if err != nil {
 		return "", err
 	}
@@ -182,7 +182,7 @@ func (p *performance) entries(name string) (string, error) {
 			names = append(names, e.Name()+slash(e))
 		}
 	}
-	if place == "." && !ignored(a.Ignore, ".git") {
+	if folder == "." && !ignored(a.Ignore, ".git") {
 		names = append(names, ".git/")
 	}
 	slices.Sort(names)
@@ -190,14 +190,14 @@ func (p *performance) entries(name string) (string, error) {
 }
 
 // place is the path of an argument in the event's tree.
-func (p *performance) place(a run.Arg) string {
+func place(src run.Source, a run.Arg) string {
 	switch {
 	case a.Kind == run.ArgSource:
 		return "."
 	case strings.HasPrefix(a.Path, "/"):
 		return path.Clean("." + a.Path)
 	}
-	return path.Join(p.s.spec.Source.ModulePath, a.Path)
+	return path.Join(src.ModulePath, a.Path)
 }
 
 // ignored knows the patterns that tests use: the last one that matches decides.

@@ -145,7 +145,7 @@ func (s *Session) do(ctx context.Context, c run.Call, r *run.Result) error {
 		r.Outcome, r.Error = run.Failure, fmt.Sprintf("the module has no function %s", c.Function)
 		return nil
 	}
-	key := s.key(c)
+	key := s.key(ctx, c)
 	if had, ok := s.f.answer(key); ok {
 		r.Outcome, r.Value, r.Cached = had.Outcome, had.Value, true
 		return nil
@@ -181,14 +181,17 @@ func (s *Session) do(ctx context.Context, c run.Call, r *run.Result) error {
 }
 
 // key is equal for calls with equal inputs.
-func (s *Session) key(c run.Call) string {
+func (s *Session) key(ctx context.Context, c run.Call) string {
 	inputs := []any{s.plan.Key, c.Function, c.Constructor, c.Args}
 	for _, a := range append(append([]run.Arg(nil), c.Constructor...), c.Args...) {
 		switch a.Kind {
 		case run.ArgTrigger:
 			inputs = append(inputs, string(s.spec.Trigger))
-		case run.ArgSource, run.ArgDirectory, run.ArgFile:
-			inputs = append(inputs, s.spec.Source.Tree.SHA, s.spec.Source.Tree.Hash)
+		case run.ArgSource:
+			inputs = append(inputs, s.spec.Source.Tree.SHA)
+		case run.ArgDirectory, run.ArgFile:
+			hash, err := s.spec.Source.Tree.Files.Hash(ctx, place(s.spec.Source, a))
+			inputs = append(inputs, hash, err)
 		case run.ArgSecret:
 			inputs = append(inputs, s.spec.Secrets[a.Secret])
 		}

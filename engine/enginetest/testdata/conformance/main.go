@@ -220,6 +220,25 @@ func (m *Conformance) AllBuilt() []*dagger.Container {
 	return []*dagger.Container{m.Built("x"), m.Unbuildable()}
 }
 
+// What only a real engine can be asked follows.
+
+func (m *Conformance) Glob(ctx context.Context, src *dagger.Directory, pattern string) ([]string, error) {
+	return src.Glob(ctx, pattern)
+}
+
+func (m *Conformance) Reads(ctx context.Context, uri string, nonce string) (string, error) {
+	return dag.Secret(uri).Plaintext(ctx)
+}
+
+func (m *Conformance) Size(ctx context.Context, eventTrigger *dagger.File) (int, error) {
+	return eventTrigger.Size(ctx)
+}
+
+func (m *Conformance) Works(ctx context.Context, nonce string) error {
+	_, err := dag.Container().From("alpine:latest").WithExec([]string{"echo", nonce}).Sync(ctx)
+	return err
+}
+
 type Report struct{ Text string }
 
 func (m *Conformance) Reports() *Report {
