@@ -13,6 +13,9 @@ type want struct {
 	// via is a ref that should hold the sha, for code hosts that give no commit
 	// by its sha; may be empty.
 	via string
+	// loose: the sha may be that of something else than a commit, which can't
+	// always be had together with commits.
+	loose bool
 }
 
 // errNobody ends a fetch that nobody waits for any more.
@@ -83,14 +86,20 @@ func (b *batcher) join(r Remote, wants []want) *batch {
 
 // merge adds to wants what is not among them.
 func merge(wants, more []want) []want {
-	known := make(map[string]bool, len(wants)+len(more))
-	for _, w := range wants {
-		known[w.src] = true
+	known := make(map[string]int, len(wants)+len(more))
+	for i, w := range wants {
+		known[w.src] = i
 	}
 	for _, w := range more {
-		if !known[w.src] {
-			known[w.src] = true
+		i, ok := known[w.src]
+		if !ok {
+			known[w.src] = len(wants)
 			wants = append(wants, w)
+			continue
+		}
+		wants[i].loose = wants[i].loose && w.loose
+		if wants[i].via == "" {
+			wants[i].via = w.via
 		}
 	}
 	return wants

@@ -98,14 +98,13 @@ func (v *visit) checkout(ctx context.Context, p plan) (run.Tree, error) {
 func (v *visit) obtain(ctx context.Context, wants ...want) (map[string]string, error) {
 	var missing []want
 	for _, w := range wants {
-		if isSHA(w.src) {
-			if _, err := v.objects.commit(w.src); err == nil {
-				continue
-			} else if !errors.Is(err, errMissing) {
-				return nil, err
-			}
+		here, err := v.here(w)
+		if err != nil {
+			return nil, err
 		}
-		missing = append(missing, w)
+		if !here {
+			missing = append(missing, w)
+		}
 	}
 	if len(missing) == 0 {
 		return nil, nil
@@ -115,6 +114,21 @@ func (v *visit) obtain(ctx context.Context, wants ...want) (map[string]string, e
 		return nil, fmt.Errorf("fetch %s: %w", v.repo.FullName(), remoteError(v.repo, err))
 	}
 	return refs, nil
+}
+
+// here tells whether a wanted commit is here. What a ref points at has to be asked
+// for every time.
+func (v *visit) here(w want) (bool, error) {
+	if !isSHA(w.src) {
+		return false, nil
+	}
+	var err error
+	if w.loose {
+		_, err = v.objects.info(w.src)
+	} else {
+		_, err = v.objects.commit(w.src)
+	}
+	return err == nil, unlessMissing(err)
 }
 
 // commit gives a commit that was obtained, by its sha or ref; ok is false if the

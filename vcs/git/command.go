@@ -175,18 +175,26 @@ func (s *splitter) flush() error {
 type tail struct {
 	max int
 	b   []byte
+	cut bool
 }
 
 // Write takes the next bytes.
 func (t *tail) Write(b []byte) (int, error) {
 	t.b = append(t.b, b...)
 	if over := len(t.b) - t.max; over > 0 {
+		t.cut = true
 		t.b = append(t.b[:0], t.b[over:]...)
 	}
 	return len(b), nil
 }
 
-func (t *tail) String() string { return string(t.b) }
+// String gives whole lines, as far as there are any.
+func (t *tail) String() string {
+	if _, rest, ok := bytes.Cut(t.b, []byte("\n")); ok && t.cut && len(rest) > 0 {
+		return string(rest)
+	}
+	return string(t.b)
+}
 
 // tidy makes what git said fit to be shown: without secrets and control
 // characters, lines apart.

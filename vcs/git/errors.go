@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,8 @@ func (f *failure) Error() string {
 	if f.stderr == "" {
 		return "git " + f.verb + ": exit status " + strconv.Itoa(f.code)
 	}
-	return "git " + f.verb + ": " + strings.ReplaceAll(f.stderr, "\n", "; ")
+	lines := slices.Compact(strings.Split(f.stderr, "\n")) // of the same complaint once is enough
+	return "git " + f.verb + ": " + strings.Join(lines, "; ")
 }
 
 // said gives what git said on its way to failing, or "".
@@ -53,19 +55,28 @@ func said(err error) string {
 var (
 	httpStatus = regexp.MustCompile(`(?:returned error: |HTTP )(\d{3})`)
 	refusedSHA = regexp.MustCompile(`(?:not our ref|unadvertised object) ([0-9a-f]{40,64})`)
+	omittedSHA = regexp.MustCompile(`bad (?:revision|object) '?([0-9a-f]{40,64})`)
 	missingRef = regexp.MustCompile(`(?m)couldn't find remote ref (.+)$`)
 )
 
 // refused gives the sha or ref that the code host says it does not have, as
 // [tidy] writes it.
-func refused(err error) (src string, ok bool) {
+func refused(err error) string {
 	text := said(err)
 	for _, re := range []*regexp.Regexp{refusedSHA, missingRef} {
 		if found := re.FindStringSubmatch(text); found != nil {
-			return found[1], true
+			return found[1]
 		}
 	}
-	return "", false
+	return ""
+}
+
+// omitted gives the sha that was not among what the code host sent, or "".
+func omitted(err error) string {
+	if found := omittedSHA.FindStringSubmatch(said(err)); found != nil {
+		return found[1]
+	}
+	return ""
 }
 
 // Phrases of git (LC_ALL=C) by what they mean.
@@ -77,7 +88,7 @@ var (
 	brokenPhrases = []string{"not a git repository", "corrupt", "is empty", "bad object", "bad tree object", "unable to read", "unable to parse",
 		"unable to unpack", "Could not read", "could not read", "CRC mismatch", "hash mismatch", "sha1 mismatch", "bad config", "unresolved delta",
 		"necessary objects", "invalid sha1 pointer", "is broken", "cannot be accessed", "failed to read", "bad signature", "unable to find",
-		"bad index file", "is not a tree", "not a valid object", "bad ref", "missing tree", "missing commit", "inflate"}
+		"is not a tree", "not a valid object", "bad ref", "missing tree", "missing commit", "inflate", ".pack", ".idx"}
 	// hostPhrases are faults of this machine that a new clone would not cure.
 	hostPhrases = []string{"No space left", "Permission denied", "Read-only file system", "quota exceeded", "out of memory", "Out of memory",
 		"Cannot allocate", "Too many open files", "Input/output error", "File exists", "cannot lock ref"}
@@ -125,10 +136,16 @@ func remoteError(repo event.Repo, err error) error {
 	return localError(err)
 }
 
-// localError marks failures that mean that the mirror itself is damaged.
+// localError marks failures that mean that the mirror itself is damaged. What only
+// reads a mirror and asks for what must be there fails for no other reason, as long as
+// this machine is well.
 func localError(err error) error {
-	text := said(err)
-	if text == "" || contains(text, hostPhrases...) || !contains(text, brokenPhrases...) {
+	var f *failure
+	if !errors.As(err, &f) || errors.Is(err, errBroken) || contains(f.stderr, hostPhrases...) {
+		return err
+	}
+	reads := f.verb == "cat-file" && f.stderr != "" || f.verb != "fetch" && f.verb != "ls-remote" && f.verb != "init" && f.code == 128
+	if !reads && !contains(f.stderr, brokenPhrases...) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errBroken, err)

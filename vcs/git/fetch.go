@@ -27,7 +27,7 @@ func (r *mirror) fetchCommits(ctx context.Context, remote Remote, wants []want) 
 	dst := slots(names)
 	specs := make([]spec, len(wants))
 	for i, w := range wants {
-		specs[i] = spec{src: w.src, via: w.via, dst: dst[i]}
+		specs[i] = spec{src: w.src, via: w.via, dst: dst[i], loose: w.loose}
 	}
 	err := r.fetch(ctx, remote, &specs)
 	if err != nil {
@@ -52,7 +52,10 @@ func (r *mirror) fetchBlobs(ctx context.Context, remote Remote, wants []want) (m
 }
 
 // spec is one line of what is asked of the code host.
-type spec struct{ src, via, dst string }
+type spec struct {
+	src, via, dst string
+	loose         bool
+}
 
 func (s spec) String() string {
 	if s.dst == "" {
@@ -81,12 +84,8 @@ func (r *mirror) fetch(ctx context.Context, remote Remote, specs *[]spec, extra 
 			return nil
 		}
 		r.mayBeDirty(ctx)
-		src, ok := refused(err)
-		if !ok {
-			return err
-		}
-		rest, found := without(*specs, src)
-		if !found {
+		rest := without(*specs, refused(err), omitted(err))
+		if slices.Equal(rest, *specs) {
 			return err
 		}
 		*specs = rest
@@ -94,19 +93,20 @@ func (r *mirror) fetch(ctx context.Context, remote Remote, specs *[]spec, extra 
 	return nil
 }
 
-// without takes a refused src out, or puts the ref in its place that should hold it.
-func without(specs []spec, src string) (rest []spec, found bool) {
+// without takes a refused src out, or puts the ref in its place that should hold it;
+// and one that was left out, if that may be.
+func without(specs []spec, refused, omitted string) []spec {
+	var rest []spec
 	for _, s := range specs {
 		switch {
-		case tidy(s.src) != src:
-			rest = append(rest, s)
-		case s.via != "" && isSHA(s.src):
-			rest, found = append(rest, spec{src: s.via, dst: s.dst}), true
+		case tidy(s.src) == refused && s.via != "" && isSHA(s.src):
+			rest = append(rest, spec{src: s.via, dst: s.dst})
+		case tidy(s.src) == refused, s.loose && s.src == omitted:
 		default:
-			found = true
+			rest = append(rest, s)
 		}
 	}
-	return rest, found
+	return rest
 }
 
 func (r *mirror) fetchOnce(ctx context.Context, remote Remote, specs []spec, extra []setting) error {

@@ -33,8 +33,7 @@ type mirror struct {
 	commits, blobs *batcher
 	tending        atomic.Bool
 
-	mu    sync.Mutex
-	ready bool
+	mu sync.Mutex
 	// gen counts how often the mirror was replaced; broken is the one that was
 	// found to be damaged, plus one.
 	gen, broken int
@@ -64,11 +63,8 @@ func (r *mirror) prepare(ctx context.Context, remote Remote) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.ready {
-		if err := r.create(ctx); err != nil {
-			return err
-		}
-		r.ready = true
+	if err := r.create(ctx); err != nil {
+		return err
 	}
 	return r.note(remote)
 }
@@ -153,7 +149,7 @@ func (r *mirror) replace(ctx context.Context, gen int) error {
 	if err := r.create(ctx); err != nil {
 		return err
 	}
-	r.gen, r.ready = r.gen+1, true
+	r.gen++
 	return nil
 }
 

@@ -196,10 +196,14 @@ func (r *reader) end(err error) error {
 	_ = r.in.Close()
 	waited := r.cmd.Wait()
 	r.cmd, r.in, r.out = nil, nil, nil
-	if said := tidy(r.stderr.String()); said != "" && waited != nil {
-		return fmt.Errorf("%w: %w", err, &failure{verb: "cat-file", code: -1, stderr: said})
+	said := tidy(r.stderr.String())
+	if said == "" || waited == nil {
+		return err
 	}
-	return err
+	if contains(said, "from promisor remote") { // it would have to be fetched
+		err = errMissing
+	}
+	return fmt.Errorf("%w: %w", err, &failure{verb: "cat-file", code: -1, stderr: said})
 }
 
 func (r *reader) close() {

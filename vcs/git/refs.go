@@ -89,7 +89,7 @@ func (m *Mirrors) Reachable(ctx context.Context, repo event.Repo, sha string) (b
 		if r.Name == "refs/heads/"+repo.DefaultBranch {
 			trunk = r.SHA
 		}
-		tips = append(tips, want{src: r.Commit()})
+		tips = append(tips, want{src: r.Commit(), loose: true})
 	}
 	remote, err := m.remote(repo)
 	if err != nil {

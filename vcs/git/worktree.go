@@ -51,8 +51,9 @@ type WorktreeConfig struct {
 // there is no such thing, every file did.
 //
 // The user's repository is not written to: the index is copied, new objects go to a
-// temporary folder, which Tree.Files ([io.Closer]) removes when it is closed. The user's
-// own git settings hold (what is ignored, line ends), hooks and LFS apart; nothing talks
+// temporary folder, which Tree.Files ([io.Closer]) removes when it is closed. (git renews
+// the time of files that hold already what it was about to write.) The user's own
+// git settings hold (what is ignored, line ends), hooks and LFS apart; nothing talks
 // to a code host.
 //
 // Errors: an [event.Problem] if dir is in no working tree, or base is no commit.

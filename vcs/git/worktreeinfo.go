@@ -43,7 +43,7 @@ func (w *worktree) authorship(ctx context.Context) error {
 	if len(fields) != 4 {
 		return fmt.Errorf("read commit %s: %d fields instead of 4", w.info.SHA, len(fields))
 	}
-	w.info.AuthorName, w.info.AuthorEmail, w.info.Message = fields[0], fields[1], fields[3]
+	w.info.AuthorName, w.info.AuthorEmail, w.info.Message = fields[0], fields[1], strings.TrimRight(fields[3], "\n")
 	w.info.CommittedAt, err = time.Parse(time.RFC3339, fields[2])
 	return err
 }
