@@ -177,12 +177,25 @@ func (r *reader) settings(root *yaml.Node) (run.Settings, error) {
 	if err != nil {
 		return run.Settings{}, err
 	}
-	if err := readConcurrency(f["concurrency"].value); err != nil {
+	order, err := readConcurrency(f["concurrency"].value)
+	if err != nil {
 		return run.Settings{}, err
 	}
+	var s run.Settings
 	if f["modules"].key != nil {
-		return r.modules(f, depth)
+		s, err = r.modules(f, depth)
+	} else {
+		s, err = r.single(f, root, depth)
 	}
+	if err != nil {
+		return run.Settings{}, err
+	}
+	s.Concurrency = order
+	return s, nil
+}
+
+// single reads the keys of a file that is about one module.
+func (r *reader) single(f map[string]field, root *yaml.Node, depth int) (run.Settings, error) {
 	m, err := r.module(f, root)
 	if err != nil {
 		return run.Settings{}, err
@@ -320,17 +333,4 @@ func readDepth(n *yaml.Node) (int, error) {
 		return 0, at(n, "1 is the commit alone, 0 all of the history", "depth must be a whole number from 0 to 2147483647")
 	}
 	return int(depth), nil
-}
-
-// readConcurrency refuses everything but the empty mapping: the key is kept for
-// rules about order.
-func readConcurrency(n *yaml.Node) error {
-	if n == nil || isNull(n) {
-		return nil
-	}
-	f, err := mapping(n, "concurrency")
-	if n.Kind == yaml.MappingNode && (err != nil || len(f) > 0) {
-		return at(n.Content[0], "leave it empty: concurrency: {}", "concurrency is reserved and takes no keys yet")
-	}
-	return err
 }

@@ -140,7 +140,7 @@ func TestRepositoryRefuses(t *testing.T) {
 		"depth is too large":             {"depth: 99999999999", "pocketci.yaml:1:8: depth must be a whole number from 0 to 2147483647"},
 		"depth in another base":          {"depth: 0x10", "pocketci.yaml:1:8: depth must be a whole number from 0 to 2147483647"},
 		"depth is a boolean":             {"depth: yes", "pocketci.yaml:1:8: depth must be a whole number, not a string"},
-		"concurrency has keys":           {"concurrency: {push: queue}", "pocketci.yaml:1:15: concurrency is reserved and takes no keys yet"},
+		"concurrency has another key":    {"concurrency: {puhs: queue}", `pocketci.yaml:1:15: unknown key "puhs"; the nearest known one is "push"`},
 		"concurrency is text":            {"concurrency: queue", "pocketci.yaml:1:14: concurrency must be a mapping, not a string"},
 		"secrets is a mapping":           {"secrets: {a: b}", "pocketci.yaml:1:10: secrets must be a list, not a mapping"},
 		"a secret is text":               {"secrets: [a]", "pocketci.yaml:1:11: a secret must be a mapping, not a string"},
@@ -280,7 +280,7 @@ func TestScopeOf(t *testing.T) {
 func FuzzRepository(f *testing.F) {
 	for _, s := range []string{
 		"", "module-path: ./ci", "paths: ['**']", "secrets: [{name: a, from-env: NPM}]", "modules: [{name: a, module-path: ci}]",
-		"depth: 0\nconcurrency: {}", "a: &a [*a]", "? [a]\n: b", "---\n---\n", "%YAML 1.1\n---\n", "module-path: \"\\u0000\"", "\xff\xfe",
+		"depth: 0\nconcurrency: {}", "concurrency: {push: queue, groups: [{name: a, functions: [b], limit: 2}]}", "a: &a [*a]", "? [a]\n: b", "---\n---\n", "%YAML 1.1\n---\n", "module-path: \"\\u0000\"", "\xff\xfe",
 	} {
 		f.Add([]byte(s))
 	}

@@ -8,6 +8,8 @@ type Settings struct {
 	// Missing says, in one sentence, that the repository has neither settings nor
 	// a module; Modules is empty then, and nothing is dispatched.
 	Missing string
+	// Concurrency says in what order the repository's runs and calls go.
+	Concurrency Concurrency
 }
 
 // Module is a repository's settings for one module.
