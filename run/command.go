@@ -69,3 +69,12 @@ const (
 	// ReplySpared: so many were sent of late that this one is not.
 	ReplySpared ReplyState = "spared"
 )
+
+// ReplyLimits bounds how many replies are sent within a time: comments are
+// anybody's to write, and answers to them must not become a nuisance.
+type ReplyLimits struct {
+	Within time.Duration
+	// Account counts those to one account at one pull request, Pull those at one
+	// pull request, Repo those in one repository.
+	Account, Pull, Repo int
+}

@@ -14,6 +14,8 @@ type step struct {
 	p         run.Progress
 	decisions []byte
 	problem   string
+	approval  string
+	command   string
 	begun     [][]any
 	results   []result
 }
@@ -53,6 +55,16 @@ func (s *Store) step(l run.Lease, p run.Progress) (*step, error) {
 	}
 	if p.Problem != nil {
 		if st.problem, err = encode(p.Problem); err != nil {
+			return nil, err
+		}
+	}
+	if p.Approval != nil {
+		if st.approval, err = encode(p.Approval); err != nil {
+			return nil, err
+		}
+	}
+	if p.Command != nil {
+		if st.command, err = encode(p.Command); err != nil {
 			return nil, err
 		}
 	}
@@ -171,6 +183,7 @@ func (s *Store) assignments(st *step, woken bool) (set string, args []any) {
 	for _, c := range []struct{ column, value string }{
 		{"trust", text(p.Trust)}, {"sha", text(p.SHA)}, {"problem", st.problem},
 		{"outcome", text(p.Outcome)}, {"note", text(p.Note)},
+		{"approval", st.approval}, {"command", st.command},
 	} {
 		if c.value != "" {
 			add(c.column, c.value)

@@ -132,7 +132,7 @@ func (s *Store) view(ctx context.Context, fn func(context.Context, tx) error) er
 }
 
 const runColumns = `e.seq, e.id, e.data, r.state, r.waits, r.attempt, r.lost, r.trust, r.sha, r.changed,
-	r.problem, r.outcome, r.note, r.begun, r.ended, r.version`
+	r.problem, r.outcome, r.note, r.begun, r.ended, r.version, r.approval, r.command`
 
 // runs gives the runs that the condition selects, with decisions and calls. One
 // that can't be read is logged and left out, so that it hides no other.
@@ -170,10 +170,10 @@ func (t tx) unreadable(id string, err error) {
 
 func scanRun(scan func(...any) error) (run.Run, error) {
 	var r run.Run
-	var id, data, state, trust, problem, outcome string
+	var id, data, state, trust, problem, outcome, approval, command string
 	var begun, ended int64
 	err := scan(&r.Seq, &id, &data, &state, &r.Waits, &r.Attempt, &r.Lost, &trust, &r.SHA, &r.Changed,
-		&problem, &outcome, &r.Note, &begun, &ended, &r.Version)
+		&problem, &outcome, &r.Note, &begun, &ended, &r.Version, &approval, &command)
 	if err != nil {
 		return r, err
 	}
@@ -183,11 +183,16 @@ func scanRun(scan func(...any) error) (run.Run, error) {
 		r.Event.ID = id
 		return r, err
 	}
-	if problem != "" {
-		r.Problem = new(run.Problem)
-		return r, decode([]byte(problem), r.Problem)
+	return r, errors.Join(decodeInto(&r.Problem, problem), decodeInto(&r.Approval, approval), decodeInto(&r.Command, command))
+}
+
+// decodeInto reads what is kept as JSON, or nothing from an empty text.
+func decodeInto[T any](into **T, data string) error {
+	if data == "" {
+		return nil
 	}
-	return r, nil
+	*into = new(T)
+	return decode([]byte(data), *into)
 }
 
 func decode(data []byte, v any) error {

@@ -21,6 +21,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) *Database) {
 		"outbox":  outboxTests(),
 		"read":    readTests(),
 		"keep":    keepTests(),
+		"approve": approvalTests(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

@@ -59,7 +59,21 @@ func anyEvent(n int) *rapid.Generator[event.Event] {
 			Provenance:  event.Provenance(text("provenance")),
 			ReceivedAt:  times().Draw(t, "received"),
 			Hook:        event.Hook{ID: id("hook"), TargetType: text("target"), TargetID: id("target id")},
+			Rerun:       rerun().Draw(t, "rerun"),
 			Payload:     payload(n).Draw(t, "payload"),
+		}
+	})
+}
+
+// rerun draws nothing, or what a re-run has.
+func rerun() *rapid.Generator[*event.RerunOf] {
+	return rapid.Custom(func(t *rapid.T) *event.RerunOf {
+		if rapid.Bool().Draw(t, "none") {
+			return nil
+		}
+		return &event.RerunOf{
+			Of: texts().Draw(t, "of"), Asked: texts().Draw(t, "asked"), By: event.Sender{ID: 5, Login: texts().Draw(t, "by")},
+			Functions: rapid.SliceOfN(texts(), 1, 3).Draw(t, "functions"), Trust: event.Untrusted,
 		}
 	})
 }
@@ -103,6 +117,18 @@ func progress() *rapid.Generator[run.Progress] {
 		}
 		if some("decisions") {
 			p.Decisions = rapid.SliceOfN(decisions(), 0, 4).Draw(t, "decisions")
+		}
+		if some("approval") {
+			p.Approval = &run.Approval{
+				RepoID: 7, PullRequest: 3, SHA: texts().Draw(t, "approved"), BaseRef: texts().Draw(t, "base ref"), BaseSHA: texts().Draw(t, "base sha"),
+				By: event.Sender{ID: 5, Login: texts().Draw(t, "approver")}, EventID: "github:1", CommentID: 9, At: times().Draw(t, "approved at"),
+			}
+		}
+		if some("command") {
+			p.Command = &run.Command{
+				Name: "/test", Arg: texts().Draw(t, "arg"), By: event.Sender{ID: 5, Login: "mona"},
+				Verdict: run.CommandRefused, Reason: texts().Draw(t, "reason"), Started: texts().Draw(t, "started"),
+			}
 		}
 		if some("problem") {
 			p.Problem = &run.Problem{Module: texts().Draw(t, "module"), Public: texts().Draw(t, "public"), Hint: texts().Draw(t, "hint")}
