@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/franela/pocketci/run"
 )
@@ -29,16 +30,21 @@ func (t *task) call(ctx context.Context, plans []plan) error {
 	if len(batches) == 0 || t.DryRun {
 		return nil
 	}
-	attempt := t.run.Attempt + 1
-	if attempt > maxAttempts {
-		return fmt.Errorf("attempt %d: %w", attempt, run.ErrEngineLost)
+	t.begun()
+	places, leave, err := t.places(ctx)
+	if err != nil {
+		return err
 	}
+	defer leave()
+	attempt := t.run.Attempt + 1
 	defer func() {
 		for _, b := range batches {
 			t.close(b)
 		}
 	}()
-	if err := t.open(ctx, batches, attempt); err != nil {
+	opening, _, opened := t.starting(ctx)
+	err = overdue(opening, t.open(opening, batches, attempt))
+	if opened(); err != nil {
 		return err
 	}
 	var begun []run.CallState
@@ -51,7 +57,7 @@ func (t *task) call(ctx context.Context, plans []plan) error {
 	if err := t.advance(ctx, run.Progress{Attempt: &attempt, Begun: begun}); err != nil {
 		return err
 	}
-	return t.callAll(ctx, batches)
+	return t.callAll(ctx, places, batches)
 }
 
 // pending collects the calls to make.
@@ -116,7 +122,7 @@ func needed(all run.SecretValues, calls []run.Call) run.SecretValues {
 }
 
 // callAll makes the calls and records each result as it comes.
-func (t *task) callAll(ctx context.Context, batches []*batch) error {
+func (t *task) callAll(ctx context.Context, places *semaphore.Weighted, batches []*batch) error {
 	var (
 		mu    sync.Mutex
 		lost  []error
@@ -127,7 +133,7 @@ func (t *task) callAll(ctx context.Context, batches []*batch) error {
 			calls.Go(func() {
 				var result run.Result
 				err := guarded(func() (err error) {
-					result, err = t.callOne(ctx, b.session, c)
+					result, err = t.callOne(ctx, places, b.session, c)
 					return err
 				})
 				mu.Lock()
@@ -146,22 +152,27 @@ func (t *task) callAll(ctx context.Context, batches []*batch) error {
 }
 
 // callOne makes one call within its time. Waiting for a place does not count.
-func (t *task) callOne(ctx context.Context, s Session, c run.Call) (run.Result, error) {
-	if err := t.calls.Acquire(ctx, 1); err != nil {
+func (t *task) callOne(ctx context.Context, places *semaphore.Weighted, s Session, c run.Call) (run.Result, error) {
+	if err := places.Acquire(ctx, 1); err != nil {
 		return run.Result{}, fmt.Errorf("call %s: %w", c.Function, context.Cause(ctx))
 	}
-	defer t.calls.Release(1)
+	defer places.Release(1)
+	t.cancelStale()
 	log := t.log.With().Str("function", c.Function).Str("module", c.Module).Int("attempt", c.Attempt).Logger()
 	log.Debug().Msg("call begins")
 
 	timed, cancel := context.WithTimeoutCause(ctx, t.CallTimeout, errCallTimeout)
 	defer cancel()
 	begun := t.Clock()
-	result, err := s.Call(timed, c)
+	result, err := t.make(timed, s, c)
+	late := errors.Is(context.Cause(timed), errCallTimeout) && (err != nil || result.Outcome != run.Success)
+	own := err == nil && !late && (result.Outcome == run.Success || result.Outcome == run.Failure)
 	switch {
+	case own:
+		// It has come: worth keeping, even if nobody waits for it any more.
 	case ctx.Err() != nil:
 		return run.Result{}, fmt.Errorf("call %s: %w", c.Function, context.Cause(ctx))
-	case errors.Is(context.Cause(timed), errCallTimeout) && (err != nil || result.Outcome != run.Success):
+	case late:
 		result.Outcome, result.Error = run.TimedOut, "timed out after "+t.CallTimeout.String()
 	case err != nil:
 		return run.Result{}, fmt.Errorf("call %s: %w", c.Function, err)

@@ -8,8 +8,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
-
-	"github.com/franela/pocketci/run"
 )
 
 // Reasons for which work in flight is cancelled.
@@ -34,6 +32,10 @@ type Config struct {
 	MaxEvents, MaxCalls int
 	// CallTimeout ends one function call.
 	CallTimeout time.Duration
+	// StartTime ends the way from a lease to the run's calls; 0: 45 minutes. It is
+	// tried again. CallGrace is how long a call may take to come back after its
+	// end; 0: 30 seconds. See deadline.go.
+	StartTime, CallGrace time.Duration
 	// DryRun stops after the decisions.
 	DryRun bool
 	// Scrub takes secrets out of a text before it is stored or logged.
@@ -46,7 +48,9 @@ type Config struct {
 // Dispatcher works events off.
 type Dispatcher struct {
 	Config
-	calls *semaphore.Weighted
+	calls    *semaphore.Weighted
+	hands    hands
+	suspects suspects
 
 	// begin ends leasing; cancel ends what is in flight.
 	begin  context.CancelCauseFunc
@@ -56,6 +60,12 @@ type Dispatcher struct {
 
 // New makes a dispatcher; it does nothing before Start.
 func New(c Config) *Dispatcher {
+	if c.StartTime <= 0 {
+		c.StartTime = defaultStart
+	}
+	if c.CallGrace <= 0 {
+		c.CallGrace = defaultCallGrace
+	}
 	return &Dispatcher{Config: c, calls: semaphore.NewWeighted(int64(max(1, c.MaxCalls)))}
 }
 
@@ -102,40 +112,6 @@ func (d *Dispatcher) lease(leasing, working context.Context) {
 			continue
 		}
 		d.keep(working, w)
-	}
-}
-
-// keep works on one run while it renews the lease. A lease that is lost, or
-// that could not be renewed for half its time, cancels the work: whoever has it
-// by then must not find us still calling.
-func (d *Dispatcher) keep(ctx context.Context, w run.Work) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var renewing sync.WaitGroup
-	if !w.Lease.Until.IsZero() {
-		renewing.Go(func() { d.renew(ctx, cancel, w.Lease) })
-	}
-	d.Process(ctx, w)
-	cancel(errors.New("the run has ended"))
-	renewing.Wait()
-}
-
-// renew extends the lease every third of its time until ctx ends.
-func (d *Dispatcher) renew(ctx context.Context, cancel context.CancelCauseFunc, l run.Lease) {
-	span := l.Until.Sub(d.Clock())
-	every := max(span/3, 10*time.Millisecond)
-	for lastGood := d.Clock(); ; {
-		if !pause(ctx, every) {
-			return
-		}
-		renewed, err := d.Queue.Renew(ctx, l)
-		switch {
-		case err == nil:
-			l, lastGood = renewed, d.Clock()
-		case errors.Is(err, run.ErrLeaseLost), d.Clock().Sub(lastGood) > span/2:
-			d.Log.Warn().Err(err).Str("event_id", l.EventID).Msg("lease lost; cancelling the run's calls")
-			cancel(errLeaseLost)
-			return
-		}
 	}
 }
 

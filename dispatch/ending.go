@@ -3,25 +3,24 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 )
 
-// maxAttempts is how often calls are begun for one run before a lost engine is
-// its end.
-const maxAttempts = 3
-
-// giveUp is how long a run waits for what can't be reached.
-const giveUp = 72 * time.Hour
+// maxLost is how many attempts may lose their engine before that is the run's end.
+const maxLost = 3
 
 // enginePoll is how soon a run that waits for an engine is looked at again at
 // the earliest, and engineRest at the latest: many may wait, and each look costs.
 const (
 	enginePoll = 2 * time.Second
 	engineRest = 20 * time.Second
+	// startRest and reachRest are the same for what hangs, and for anything else
+	// that can't be reached.
+	startRest = time.Minute
+	reachRest = 5 * time.Minute
 )
 
 // hold keeps a run waiting: not an error, but not something to do now either.
@@ -51,26 +50,24 @@ func (d *Dispatcher) ending(ctx context.Context, had, r run.Run, err error) (p r
 	switch {
 	case errors.Is(context.Cause(ctx), errLeaseLost), errors.Is(err, run.ErrLeaseLost):
 		return run.Progress{}, false
-	case errors.Is(context.Cause(ctx), errShutdown):
+	case errors.Is(context.Cause(ctx), errShutdown), errors.Is(context.Cause(ctx), errStoodStill):
 		return run.Progress{State: run.Queued, Attempt: &had.Attempt}, true
 	case errors.As(err, &h):
 		return run.Progress{State: run.Waiting, Waits: h.waits, NotBefore: h.again}, true
 	case errors.As(err, &n):
 		return run.Progress{State: run.Recorded, Note: n.reason}, true
 	case errors.Is(err, run.ErrNoEngine):
-		return run.Progress{State: run.Waiting, Waits: "an engine", NotBefore: later(r, now, enginePoll, engineRest), Attempt: &had.Attempt}, true
+		return d.wait(had, r, now, later(r, now, enginePoll, engineRest), "an engine", "no engine could be reached"), true
+	case errors.Is(err, errStartTime):
+		const slow = "what the run needs takes too long"
+		return d.wait(had, r, now, later(r, now, startRest, reachRest), "another try: it did not get to its calls within "+d.StartTime.String(), slow), true
 	case errors.Is(err, run.ErrEngineLost):
-		return d.lost(r, now), true
+		return d.lost(had, r, now), true
 	case errors.As(err, &problem):
 		return d.failed(problem.Public, problem.Hint), true
 	}
-	if now.Sub(r.Event.ReceivedAt) > giveUp {
-		return d.failed(fmt.Sprintf("given up after %s: what the run needs can't be reached", giveUp), "the agent's log has the cause"), true
-	}
-	return run.Progress{
-		State: run.Waiting, Waits: "what can't be reached now (" + cause(err) + ")",
-		NotBefore: later(r, now, 2*time.Second, 5*time.Minute), Attempt: &had.Attempt,
-	}, true
+	return d.wait(had, r, now, later(r, now, enginePoll, reachRest),
+		"what can't be reached now ("+cause(err)+")", "what the run needs can't be reached"), true
 }
 
 // later is when a run is looked at again: the longer it has waited, the longer it
@@ -88,16 +85,19 @@ func cause(err error) string {
 	return "see the agent's log"
 }
 
-// lost sends a run back whose engine went away, or ends it after the last attempt.
-func (d *Dispatcher) lost(r run.Run, now time.Time) run.Progress {
-	if r.Attempt >= maxAttempts {
+// lost sends a run back whose engine went away, or ends it after the last
+// attempt. One that went away before the calls, with what loads the module, costs
+// an attempt too: else a module that no engine survives would be loaded for ever.
+func (d *Dispatcher) lost(had, r run.Run, now time.Time) run.Progress {
+	lost, attempt := r.Lost+1, max(r.Attempt, had.Attempt+1)
+	p := run.Progress{State: run.Queued, NotBefore: now.Add(enginePoll << (lost - 1))}
+	if lost >= maxLost {
 		const why = "lost: the engine went away three times"
-		p := d.failed(why, "look at the engine's log and memory; redeliver the event to try again")
+		p = d.failed(why, "look at the engine's log and memory; redeliver the event to try again")
 		p.Results = unfinished(r, run.Errored, why, now)
-		return p
 	}
-	wait := enginePoll << max(r.Attempt-1, 0)
-	return run.Progress{State: run.Queued, NotBefore: now.Add(wait)}
+	p.Lost, p.Attempt = &lost, &attempt
+	return p
 }
 
 // failed ends a run with a problem of ours.

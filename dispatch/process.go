@@ -17,22 +17,33 @@ import (
 // records which. It is what the workers do with a lease; a local run calls it
 // with a recorder of its own.
 func (d *Dispatcher) Process(ctx context.Context, w run.Work) {
-	e := w.Run.Event
-	log := d.Log.With().Str("event_id", e.ID).Int64("run_id", w.Run.Seq).Str("repo", e.Repo.FullName()).Str("sha", e.SHA).Logger()
-	t := &task{Dispatcher: d, lease: w.Lease, run: w.Run, log: log}
+	if p, ok := d.work(ctx, w); ok {
+		d.handBack(ctx, d.logOf(w), w.Lease, p)
+	}
+}
+
+// work works on one run. If ok, p is how it ended and is still to be recorded.
+func (d *Dispatcher) work(ctx context.Context, w run.Work) (p run.Progress, ok bool) {
+	t := &task{Dispatcher: d, lease: w.Lease, run: w.Run, log: d.logOf(w)}
+	leave, p, ok := d.admit(w, d.Clock())
+	if !ok {
+		t.logEnd(p, true, nil)
+		return p, true
+	}
+	defer leave()
 	err := guarded(func() error { return t.do(ctx) })
 	if err == nil {
-		return
+		return run.Progress{}, false
 	}
-	p, ok := d.ending(ctx, w.Run, t.run, err)
+	p, ok = d.ending(ctx, w.Run, t.run, err)
 	t.logEnd(p, ok, err)
-	if !ok {
-		return
-	}
-	// The hand-back must be written even though the work was cancelled.
-	if err := d.Recorder.Advance(context.WithoutCancel(ctx), w.Lease, p); err != nil {
-		log.Error().Err(err).Msg("can't record the end of a run; its lease will run out")
-	}
+	return p, ok
+}
+
+// logOf names the run in the log.
+func (d *Dispatcher) logOf(w run.Work) zerolog.Logger {
+	e := w.Run.Event
+	return d.Log.With().Str("event_id", e.ID).Int64("run_id", w.Run.Seq).Str("repo", e.Repo.FullName()).Str("sha", e.SHA).Logger()
 }
 
 // task is one run in one worker's hands.
@@ -41,6 +52,8 @@ type task struct {
 	lease run.Lease
 	run   run.Run
 	log   zerolog.Logger
+	// begun ends the deadline of the start.
+	begun func()
 }
 
 // guarded keeps a bug in one run from ending the agent. Whatever a stage does in
@@ -58,8 +71,16 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
-// do takes the run through the stages, in the order of the package comment.
+// do takes the run through the stages, in the order of the package comment. All
+// but the calls have to be done in the time for the start.
 func (t *task) do(ctx context.Context) error {
+	ctx, begun, end := t.starting(ctx)
+	defer end()
+	t.begun = begun
+	return overdue(ctx, t.stages(ctx))
+}
+
+func (t *task) stages(ctx context.Context) error {
 	e := t.run.Event
 	if err := t.identify(ctx, e); err != nil {
 		return err
@@ -122,7 +143,7 @@ func (t *task) dispatch(ctx context.Context, tree run.Tree) error {
 
 // advance records a step, then takes it into the task's own view of the run.
 func (t *task) advance(ctx context.Context, p run.Progress) error {
-	if err := t.Recorder.Advance(ctx, t.lease, p); err != nil {
+	if err := t.record(ctx, p); err != nil {
 		return fmt.Errorf("record progress of %s: %w", t.run.Event.ID, err)
 	}
 	t.run = t.run.Apply(p, t.Clock())

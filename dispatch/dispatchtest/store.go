@@ -18,13 +18,18 @@ import (
 type Store struct {
 	// Holders are known names and the ids they belong to.
 	Holders map[string]int64
-	// Fail, if set, may refuse a write.
-	Fail func(run.Progress) error
+	// Fail, if set, may refuse a write, FailRenew the renewal of a lease.
+	Fail      func(run.Progress) error
+	FailRenew func() error
+	// LeaseFor is how long leases last, by Clock; a minute, by time.Now.
+	LeaseFor time.Duration
+	Clock    func() time.Time
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and renewed at every change
 	runs    []run.Run
 	fences  map[string]int64
+	died    map[string]int
 	due     map[string]time.Time
 	history map[string][]run.Progress
 }
@@ -33,7 +38,8 @@ type Store struct {
 func NewStore() *Store {
 	return &Store{
 		Holders: map[string]int64{}, changed: make(chan struct{}),
-		fences: map[string]int64{}, due: map[string]time.Time{}, history: map[string][]run.Progress{},
+		LeaseFor: time.Minute, Clock: time.Now,
+		fences: map[string]int64{}, died: map[string]int{}, due: map[string]time.Time{}, history: map[string][]run.Progress{},
 	}
 }
 
@@ -55,7 +61,11 @@ func (s *Store) Lease(ctx context.Context) (run.Work, error) {
 				s.fences[r.Event.ID]++
 				s.runs[i].State = run.Running
 				s.signal()
-				w := run.Work{Run: s.runs[i], Lease: run.Lease{EventID: r.Event.ID, Fence: s.fences[r.Event.ID], Until: time.Now().Add(time.Minute)}}
+				w := run.Work{
+					Run:   s.runs[i],
+					Lease: run.Lease{EventID: r.Event.ID, Fence: s.fences[r.Event.ID], Until: s.Clock().Add(s.LeaseFor)},
+					Tries: s.died[r.Event.ID] + 1,
+				}
 				s.mu.Unlock()
 				return w, nil
 			}
@@ -77,6 +87,25 @@ func (s *Store) Steal(id string) {
 	s.fences[id]++
 }
 
+// Died makes the run of an event one that so many holders died with.
+func (s *Store) Died(id string, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.died[id] = times
+}
+
+// Rescue hands the run of an event out again, as if its lease had run out.
+func (s *Store) Rescue(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.runs {
+		if s.runs[i].Event.ID == id && s.runs[i].State == run.Running {
+			s.runs[i].State = run.Queued
+		}
+	}
+	s.signal()
+}
+
 // Renew extends a lease.
 func (s *Store) Renew(_ context.Context, l run.Lease) (run.Lease, error) {
 	s.mu.Lock()
@@ -84,7 +113,12 @@ func (s *Store) Renew(_ context.Context, l run.Lease) (run.Lease, error) {
 	if l.Fence != s.fences[l.EventID] {
 		return l, run.ErrLeaseLost
 	}
-	l.Until = time.Now().Add(time.Minute)
+	if s.FailRenew != nil {
+		if err := s.FailRenew(); err != nil {
+			return l, err
+		}
+	}
+	l.Until = s.Clock().Add(s.LeaseFor)
 	return l, nil
 }
 

@@ -1,0 +1,49 @@
+package dispatch
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/franela/pocketci/run"
+)
+
+const (
+	// maxTries is how often an agent may die, or stand still until its lease is
+	// over, with a run in its hands before the run is given up. Five: whoever is
+	// near when another run brings the agent down must not be taken for it.
+	maxTries = 5
+	// suspect is the try from which on a run is worked on only while no other
+	// suspect is, so that the next death tells them apart.
+	suspect = 3
+	// suspectWait is how long a suspect waits before it asks for its turn again.
+	suspectWait = 5 * time.Second
+)
+
+// suspects lets one suspect be worked on at a time.
+type suspects struct{ one sync.Mutex }
+
+// admit says whether the work on a run may begin. If not, p is what becomes of
+// it: a suspect waits for its turn, at no cost, and one that was the end of too
+// many agents becomes a dead letter. leave is called when the work has ended.
+func (d *Dispatcher) admit(w run.Work, now time.Time) (leave func(), p run.Progress, ok bool) {
+	switch {
+	case w.Tries > maxTries:
+		return nil, d.dead(w.Run, now), false
+	case w.Tries < suspect:
+		return func() {}, run.Progress{}, true
+	case d.suspects.one.TryLock():
+		return d.suspects.one.Unlock, run.Progress{}, true
+	}
+	return nil, run.Progress{State: run.Queued, NotBefore: now.Add(suspectWait)}, false
+}
+
+// dead is the end of a run that no agent survived.
+func (d *Dispatcher) dead(r run.Run, now time.Time) run.Progress {
+	p := d.failed(
+		fmt.Sprintf("dead letter: pocketci ended or stood still %d times while it worked on this event", maxTries),
+		"the agent's log tells how; redeliver the event to try again",
+	)
+	p.Results = unfinished(r, run.Errored, p.Problem.Public, now)
+	return p
+}
