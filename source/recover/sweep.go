@@ -148,10 +148,10 @@ func (s *Sweeper) list(ctx context.Context, h event.KnownHook, since time.Time) 
 		if err != nil {
 			return all, fmt.Errorf("list deliveries of webhook %d of %s: %w", h.ID, h.Of(), err)
 		}
-		older := len(page) > 0
+		older := false // the last one is
 		for _, d := range page {
-			if !d.At.Before(since) {
-				all, older = append(all, d), false
+			if older = d.At.Before(since); !older {
+				all = append(all, d)
 			}
 		}
 		if older || next == "" || next == cursor {

@@ -161,7 +161,7 @@ func move(h event.Head, k event.KnownHead, moves []event.Move, last time.Time) e
 		}
 		if m.Before == "" {
 			m.Before, m.Action = none, "opened"
-			if h.Opened.Before(last) {
+			if !h.Opened.IsZero() && h.Opened.Before(last) {
 				m.Action = "reopened"
 			}
 		}

@@ -22,8 +22,8 @@ const (
 
 // What has to be granted to read webhooks, in the words of GitHub's settings.
 const (
-	needsRepoHooks = `the repository permission "Webhooks: read" (classic tokens: admin:repo_hook), and be an admin of the repository`
-	needsOrgHooks  = `the organization permission "Webhooks: read" (classic tokens: admin:org_hook), and be an owner of the organization`
+	needsRepoHooks = `the repository permission "Webhooks: read" (classic tokens: admin:repo_hook) of an admin of the repository`
+	needsOrgHooks  = `the organization permission "Webhooks: read" (classic tokens: admin:org_hook) of an owner of the organization`
 	needsApp       = "the GitHub App's own id and key"
 )
 

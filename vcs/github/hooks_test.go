@@ -1,0 +1,393 @@
+package github_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/vcs/github"
+	"github.com/franela/pocketci/vcs/github/githubtest"
+)
+
+// record reads from a server; change may alter how.
+func record(t *testing.T, client *github.Client, change func(*github.RecordConfig)) *github.Record {
+	t.Helper()
+	c := github.RecordConfig{Client: client}
+	if change != nil {
+		change(&c)
+	}
+	r, err := github.NewRecord(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// known is a webhook as the store knows it.
+func known(h githubtest.Hook, repo event.Repo) event.KnownHook {
+	k := event.KnownHook{Vendor: "github", Repo: repo, Hook: event.Hook{ID: h.ID, TargetType: "repository", TargetID: repo.ID}}
+	switch {
+	case h.Org != "":
+		k.TargetType, k.TargetID = "organization", 0
+	case h.AppID != 0:
+		k.TargetType, k.TargetID = "integration", h.AppID
+	}
+	return k
+}
+
+// all goes through the pages of a hook's deliveries.
+func all(t *testing.T, r *github.Record, h event.KnownHook) (list []event.Delivery, pages int) {
+	t.Helper()
+	for cursor := ""; ; {
+		page, next, err := r.Deliveries(t.Context(), h, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages++
+		list = append(list, page...)
+		if cursor = next; cursor == "" {
+			return list, pages
+		}
+	}
+}
+
+func TestDeliveries(t *testing.T) {
+	for name, hook := range map[string]githubtest.Hook{
+		"of a repository":    {Repo: "octo/hello"},
+		"of an organization": {Org: "octo"},
+		"of an app":          {AppID: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, client, repo, clock := hello(t)
+			hook := server.AddHook(hook)
+			lose := func() string {
+				clock.add(time.Second)
+				return server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+			}
+			lose()
+			clock.add(72 * time.Hour)
+			var want []string
+			for range 230 {
+				want = append([]string{lose()}, want...)
+			}
+			r := record(t, client, func(c *github.RecordConfig) { c.App = client })
+			list, pages := all(t, r, known(hook, repo))
+			var got []string
+			for _, d := range list {
+				got = append(got, d.GUID)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the last 72 hours, newest first (-want +got)\n%s", diff)
+			}
+			if pages != 3 {
+				t.Errorf("%d pages", pages)
+			}
+			if first := list[0]; first.Type != "push" || first.Code != 502 || !first.At.Equal(clock.now()) || first.ID == 0 {
+				t.Errorf("%+v", first)
+			}
+		})
+	}
+}
+
+func TestDeliveriesOfARenamedRepository(t *testing.T) {
+	server, client, repo, _ := hello(t)
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+	server.Rename("octo/hello", "octo/renamed")
+	if list, _ := all(t, record(t, client, nil), known(hook, repo)); len(list) != 1 {
+		t.Errorf("%d deliveries", len(list))
+	}
+}
+
+func TestUnchangedIsFree(t *testing.T) {
+	server, client, repo, clock := hello(t)
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	lose := func() {
+		server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+	}
+	lose()
+	r := record(t, client, func(c *github.RecordConfig) { c.Share = 2 })
+	h := known(hook, repo)
+	for range 5 {
+		if list, _ := all(t, r, h); len(list) != 1 {
+			t.Fatalf("%d deliveries", len(list))
+		}
+	}
+	lose()
+	if list, _ := all(t, r, h); len(list) != 2 {
+		t.Fatalf("%d deliveries after one more", len(list))
+	}
+	lose()
+	_, _, err := r.Deliveries(t.Context(), h, "")
+	var limit *run.RetryAfter
+	if !errors.As(err, &limit) || !limit.Until.Equal(clock.now().Add(time.Hour)) {
+		t.Fatalf("the share of two is used up, and the error is %v", err)
+	}
+	clock.add(time.Hour)
+	if list, _ := all(t, r, h); len(list) != 3 {
+		t.Errorf("%d deliveries an hour later", len(list))
+	}
+	answers := map[int]int{}
+	for _, q := range server.Requests() {
+		answers[q.Status]++
+	}
+	if diff := cmp.Diff(map[int]int{200: 3, 304: 4}, answers); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	server, client, repo, _ := hello(t)
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello", Secret: "s"})
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		fmt.Fprint(w, `{"id":"github:first","duplicate":true}`)
+	}))
+	defer receiver.Close()
+	got, err := server.Deliver(t.Context(), githubtest.Delivery{URL: receiver.URL, HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := record(t, client, nil)
+	h := known(hook, repo)
+	list, _ := all(t, r, h)
+	headers, payload, answer, err := r.Delivery(t.Context(), h, list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if headers.Get("X-GitHub-Delivery") != got.GUID || headers.Get("X-GitHub-Event") != "push" {
+		t.Errorf("%v", headers)
+	}
+	if string(answer) != `{"id":"github:first","duplicate":true}` {
+		t.Errorf("answered %s", answer)
+	}
+	var sent, kept any
+	if json.Unmarshal([]byte(pushBody), &sent) != nil || json.Unmarshal(payload, &kept) != nil || !cmp.Equal(sent, kept) {
+		t.Errorf("the payload is %s", payload)
+	}
+	if _, _, _, err := r.Delivery(t.Context(), h, 1); !errors.Is(err, run.ErrRefused) {
+		t.Errorf("a forgotten delivery: %v", err)
+	}
+}
+
+// TestUnreadableHooks: what can't be read says why, and what has to be granted.
+func TestUnreadableHooks(t *testing.T) {
+	server, client, repo, clock := hello(t)
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	server.SetRole("octo/hello", server.Login(), githubtest.RoleWrite)
+	ask := func(h event.KnownHook) error {
+		_, _, err := record(t, client, nil).Deliveries(t.Context(), h, "")
+		return err
+	}
+	enterprise := known(hook, repo)
+	enterprise.TargetType = "business"
+	for name, c := range map[string]struct {
+		hook       event.KnownHook
+		public     string
+		permission string
+	}{
+		"without permission": {known(hook, repo), "deliveries of webhook " + fmt.Sprint(hook.ID) + " of octo/hello", "Webhooks: read"},
+		"of an app, without its key": {
+			event.KnownHook{Hook: event.Hook{TargetType: "integration"}}, "as the App", "key",
+		},
+		"of what has no API": {enterprise, `"business"`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := ask(c.hook)
+			var p *event.Problem
+			if !errors.Is(err, run.ErrRefused) || !errors.As(err, &p) || !strings.Contains(p.Public, c.public) {
+				t.Fatalf("%v", err)
+			}
+			var missing *github.PermissionError
+			if errors.As(err, &missing) != (c.permission != "") {
+				t.Fatalf("%v", err)
+			}
+			if missing != nil && (!strings.Contains(missing.Permission, c.permission) || !strings.Contains(p.Hint, c.permission)) {
+				t.Errorf("%+v, hint %q", missing, p.Hint)
+			}
+		})
+	}
+	t.Run("a limit is no refusal", func(t *testing.T) {
+		server.SetOutage(githubtest.Outage{Kind: githubtest.Secondary, RetryAfter: 60, Times: 1})
+		var limit *run.RetryAfter
+		if err := ask(known(hook, repo)); !errors.As(err, &limit) || !limit.Until.Equal(clock.now().Add(time.Minute)) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("a broken gateway is no refusal", func(t *testing.T) {
+		server.SetOutage(githubtest.Outage{Kind: githubtest.BadGateway, Times: 1})
+		if err := ask(known(hook, repo)); err == nil || errors.Is(err, run.ErrRefused) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("a name that is none is not asked for", func(t *testing.T) {
+		before := len(server.Requests())
+		h := event.KnownHook{Hook: event.Hook{ID: 1, TargetType: "organization"}, Repo: event.Repo{Owner: "../.."}}
+		if err := ask(h); !errors.Is(err, run.ErrRefused) || len(server.Requests()) != before {
+			t.Errorf("%v, %d requests", err, len(server.Requests())-before)
+		}
+	})
+}
+
+func TestPermissionIsGitHubsWord(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Accepted-GitHub-Permissions", "repository_hooks=read")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message":"Resource not accessible by personal access token"}`)
+	}))
+	defer api.Close()
+	_, _, err := record(t, clientOf(t, api.URL), nil).Deliveries(t.Context(), known(githubtest.Hook{ID: 3}, event.Repo{ID: 7, Owner: "o", Name: "n"}), "")
+	var missing *github.PermissionError
+	if !errors.As(err, &missing) || !strings.Contains(missing.Permission, "repository_hooks=read") {
+		t.Errorf("%v", err)
+	}
+}
+
+// clientOf is a client of a server that is not a githubtest.
+func clientOf(t *testing.T, address string) *github.Client {
+	t.Helper()
+	urls, err := github.NewURLs(address, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := github.NewClient(github.ClientConfig{URLs: urls, Token: github.StaticToken("t"), Clock: newClock().now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestOddDeliveriesAreLeftOut(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `[{"id":3,"guid":"../x","event":"push"},{"id":2,"guid":"a-1","event":"Push!"},{"id":0,"guid":"a-1","event":"push"},
+			{"id":1,"guid":"a-1","event":"push","status_code":200,"delivered_at":"2026-11-21T05:00:00.25Z","more":[]}]`)
+	}))
+	defer api.Close()
+	list, _ := all(t, record(t, clientOf(t, api.URL), nil), known(githubtest.Hook{ID: 3}, event.Repo{ID: 7, Owner: "o", Name: "n"}))
+	want := []event.Delivery{{ID: 1, GUID: "a-1", Type: "push", Code: 200, At: now.Add(250 * time.Millisecond)}}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestRecovered(t *testing.T) {
+	headersOf := func(secret string) http.Header { return headers("push", secret, []byte(pushBody)) }
+	hook := event.KnownHook{Hook: event.Hook{ID: 3, TargetType: "repository", TargetID: 7}}
+	r := receiver(t, github.Config{})
+	var spaced bytes.Buffer
+	if err := json.Indent(&spaced, []byte(pushBody), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	e, err := r.Recovered(hook, headersOf("s"), spaced.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.Parse(headersOf("s"), []byte(pushBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Provenance, want.Hook = event.Recovered, hook.Hook
+	if diff := cmp.Diff(want, e); diff != "" {
+		t.Errorf("as it was delivered, recovered (-want +got)\n%s", diff)
+	}
+	t.Run("a signature that fits nothing does not matter", func(t *testing.T) {
+		e, err := r.Recovered(hook, headersOf("another"), spaced.Bytes())
+		if err != nil || !bytes.Equal(e.Payload, spaced.Bytes()) {
+			t.Errorf("%v, %s", err, e.Payload)
+		}
+	})
+	foreign := hook
+	foreign.TargetID = 8
+	org := event.KnownHook{Hook: event.Hook{ID: 3, TargetType: "organization", TargetID: 4}}
+	withOrg := []byte(strings.Replace(pushBody, `{"ref"`, `{"organization":{"id":4},"ref"`, 1))
+	for name, c := range map[string]struct {
+		hook    event.KnownHook
+		secrets string
+		body    []byte
+		want    error
+	}{
+		"another repository's payload":              {foreign, "s", []byte(pushBody), event.ErrMalformed},
+		"the organization's payload":                {org, "s", withOrg, nil},
+		"another organization's payload":            {org, "s", []byte(strings.Replace(string(withOrg), "4", "5", 1)), event.ErrMalformed},
+		"a payload without an organization":         {org, "s", []byte(pushBody), event.ErrMalformed},
+		"an app's hook is for all":                  {event.KnownHook{Hook: event.Hook{TargetType: "integration"}}, "s", []byte(pushBody), nil},
+		"a repository that a secret is for":         {hook, "octo/*=s", []byte(pushBody), nil},
+		"a repository that no secret is for":        {hook, "acme/*=s", []byte(pushBody), event.ErrUnsigned},
+		"no object":                                 {hook, "s", []byte(`[]`), event.ErrMalformed},
+		"nothing":                                   {hook, "s", nil, event.ErrMalformed},
+		"a payload that is not of the event's kind": {hook, "s", []byte(`{"repository":{"id":7,"full_name":"octo/hello"}}`), event.ErrMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := receiver(t, github.Config{Secrets: secrets(t, c.secrets)})
+			if _, err := r.Recovered(c.hook, headersOf("s"), c.body); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestFindHooks(t *testing.T) {
+	server, client, repo, _ := hello(t)
+	org := server.AddUser(githubtest.User{Login: "octo", Type: "Organization"})
+	ours := server.AddHook(githubtest.Hook{Repo: "octo/hello", URL: "https://ci.example/webhooks/github/"})
+	server.AddHook(githubtest.Hook{Repo: "octo/hello", URL: "https://other.example/webhooks/github"})
+	orgs := server.AddHook(githubtest.Hook{Org: "octo", URL: "https://ci.example/webhooks/github"})
+	inRepo := func(id int64) event.KnownHook {
+		return event.KnownHook{
+			Vendor: "github", Hook: event.Hook{ID: id, TargetType: "repository", TargetID: repo.ID},
+			Repo: event.Repo{ID: repo.ID, Owner: "octo", Name: "hello"},
+		}
+	}
+	inOrg := event.KnownHook{Vendor: "github", Hook: event.Hook{ID: orgs.ID, TargetType: "organization", TargetID: org.ID}, Repo: event.Repo{Owner: "octo"}}
+	for name, c := range map[string]struct {
+		of, address string
+		id          int64
+		want        []event.KnownHook
+	}{
+		"a repository's, by id":          {of: "octo/hello", id: 99, want: []event.KnownHook{inRepo(99)}},
+		"a repository's, by address":     {of: "octo/hello", address: "https://CI.example/webhooks/github", want: []event.KnownHook{inRepo(ours.ID)}},
+		"an organization's, by address":  {of: "octo", address: "https://ci.example/webhooks/github", want: []event.KnownHook{inOrg}},
+		"an organization's, by id":       {of: "octo", id: orgs.ID, want: []event.KnownHook{inOrg}},
+		"the app's":                      {of: "app", want: []event.KnownHook{{Vendor: "github", Hook: event.Hook{TargetType: "integration"}}}},
+		"none delivers to that address":  {of: "octo/hello", address: "https://ci.example/"},
+		"http is another address":        {of: "octo/hello", address: "http://ci.example/webhooks/github"},
+		"an address that is none is not": {of: "octo/hello", address: "%"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := record(t, client, nil).FindHooks(t.Context(), c.of, c.id, c.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(event.Repo{}, "DefaultBranch", "HTMLURL")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+	for _, of := range []string{"", "..", "octo/..", "octo/hello/x", "octo hello"} {
+		if _, err := record(t, client, nil).FindHooks(t.Context(), of, 1, ""); err == nil {
+			t.Errorf("%q was looked up", of)
+		}
+	}
+	server.SetRole("octo/hello", server.Login(), githubtest.RoleRead)
+	var missing *github.PermissionError
+	if _, err := record(t, client, nil).FindHooks(t.Context(), "octo/hello", 0, "https://x.example"); !errors.As(err, &missing) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNewRecordNeedsAClient(t *testing.T) {
+	if _, err := github.NewRecord(github.RecordConfig{}); err == nil {
+		t.Error("a record of nobody")
+	}
+}
