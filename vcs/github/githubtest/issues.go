@@ -20,6 +20,8 @@ type Comment struct {
 	Login  string    `json:"login"`
 	Body   string    `json:"body"`
 	At     time.Time `json:"created_at"`
+	// Edited is when it was changed last; zero: never.
+	Edited time.Time `json:"updated_at,omitzero"`
 }
 
 // AddComment writes a comment as an account; no webhook is sent.
@@ -36,15 +38,26 @@ func (s *Server) addComment(at *repo, number int, login, body string) Comment {
 	return c
 }
 
-// EditComment changes a comment's text.
+// EditComment changes a comment's text, a second after it was written or now,
+// whichever is later.
 func (s *Server) EditComment(id int64, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.comments {
-		if s.comments[i].ID == id {
-			s.comments[i].Body = body
+		if c := &s.comments[i]; c.ID == id {
+			c.Body, c.Edited = body, c.At.Add(time.Second)
+			if now := s.cfg.Clock(); now.After(c.Edited) {
+				c.Edited = now
+			}
 		}
 	}
+}
+
+// DeleteComment takes a comment away.
+func (s *Server) DeleteComment(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.comments = slices.DeleteFunc(s.comments, func(c Comment) bool { return c.ID == id })
 }
 
 // Comments are all of a repository, in order.
@@ -83,7 +96,11 @@ func (s *Server) issueRoutes(w http.ResponseWriter, r *http.Request, who caller,
 func (s *Server) listComments(w http.ResponseWriter, r *http.Request, _ caller, at *repo) {
 	n, _ := strconv.Atoi(r.PathValue("number"))
 	list := []map[string]any{}
-	for _, c := range page(w, r, s.URL, s.commentsOf(at, n)) {
+	found := s.commentsOf(at, n)
+	if since, err := time.Parse(time.RFC3339, r.URL.Query().Get("since")); err == nil {
+		found = slices.DeleteFunc(found, func(c Comment) bool { return c.updated().Before(since) })
+	}
+	for _, c := range page(w, r, s.URL, found) {
 		list = append(list, s.commentJSON(c))
 	}
 	answer(w, r, http.StatusOK, list)
@@ -113,6 +130,14 @@ func (s *Server) getComment(w http.ResponseWriter, r *http.Request, _ caller, at
 	problem(w, http.StatusNotFound, "Not Found")
 }
 
+// updated is when the comment became what it is.
+func (c Comment) updated() time.Time {
+	if c.Edited.IsZero() {
+		return c.At
+	}
+	return c.Edited
+}
+
 func (s *Server) commentJSON(c Comment) map[string]any {
 	at := c.At.UTC().Format(time.RFC3339)
 	return map[string]any{
@@ -120,7 +145,7 @@ func (s *Server) commentJSON(c Comment) map[string]any {
 		"url":        fmt.Sprintf("%s/repos/%s/issues/comments/%d", s.APIURL(), c.Repo, c.ID),
 		"issue_url":  fmt.Sprintf("%s/repos/%s/issues/%d", s.APIURL(), c.Repo, c.Number),
 		"html_url":   fmt.Sprintf("%s/%s/issues/%d#issuecomment-%d", s.URL, c.Repo, c.Number, c.ID),
-		"created_at": at, "updated_at": at, "author_association": "NONE",
+		"created_at": at, "updated_at": c.updated().UTC().Format(time.RFC3339), "author_association": "NONE",
 	}
 }
 
