@@ -41,6 +41,8 @@ type Agent struct {
 	AllowStranger Strangers
 	// TrustBot are the bots whose events are trusted.
 	TrustBot Bots
+	// Untrusted is what was decided about commits of forks.
+	Untrusted Untrusted
 	// AcceptRepo are the ids that known names now belong to.
 	AcceptRepo Accepted
 	// AllowUnpinned lets modules depend on remote modules without a pin.
@@ -79,6 +81,7 @@ func (a *Agent) bindServing(fs *pflag.FlagSet, m Machine) {
 		func(all []string) (err error) { a.AllowStranger, err = ParseStrangers(all); return err })
 	bindList(fs, "trust-bot", "login", "bots whose events are trusted",
 		func(all []string) (err error) { a.TrustBot, err = ParseBots(all); return err })
+	a.Untrusted.bind(fs)
 	bindList(fs, "accept-repo", "owner/name=id", "a known repository name that now belongs to another id",
 		func(all []string) (err error) { a.AcceptRepo, err = ParseAccepted(all); return err })
 	bind(fs, &a.ShutdownGrace, "shutdown-grace", 30*time.Second, "duration", "how long SIGTERM waits before it hands work back", parseGrace)
@@ -122,6 +125,9 @@ func (a *Agent) Complete() error {
 		return &event.Problem{Public: "--data-dir: the root of the file system can't be the data folder"}
 	}
 	a.DataDir = dir
+	if err := a.Untrusted.complete(a.Engine); err != nil {
+		return err
+	}
 	if a.APIListen == a.Listen && a.Listen != "" {
 		return &event.Problem{
 			Public: "--api-listen: " + a.APIListen + " is where webhooks are served (--listen)",

@@ -172,7 +172,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"repos":          {"octo", "", ",", "a/b/c"},
 		"allow-secret":   {"X_HUB_SIGNATURE", "octo=NPM", "*"},
 		"allow-stranger": {"a/b=", "!x"},
-		"trust-bot":      {"a b"},
+		"trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret":      {"a b"},
 		"accept-repo":    {"octo/hello", "octo/*=1"},
 		"allow-unpinned": {"maybe"},
 		"engine":         {"127.0.0.1:1234", "://x", "tcp://", "a b://x"},
