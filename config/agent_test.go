@@ -172,7 +172,12 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"repos":          {"octo", "", ",", "a/b/c"},
 		"allow-secret":   {"X_HUB_SIGNATURE", "octo=NPM", "*"},
 		"allow-stranger": {"a/b=", "!x"},
-		"trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret":      {"a b"},
+		"trust-bot":      {"a b"},
+
+		"trust-collaborator-forks": {"octo", "a/b/c"},
+		"untrusted-engine":         {"b", "SAME"},
+		"untrusted-secret":         {"octo/hello=f", "octo/hello=f:X_HUB_SIGNATURE"},
+
 		"accept-repo":    {"octo/hello", "octo/*=1"},
 		"allow-unpinned": {"maybe"},
 		"engine":         {"127.0.0.1:1234", "://x", "tcp://", "a b://x"},
@@ -224,7 +229,7 @@ func TestEverySettingHasHelp(t *testing.T) {
 	a.Bind(fs, machine)
 	documented := []string{
 		"accept-repo", "allow-secret", "allow-stranger", "allow-unpinned", "api-listen", "call-timeout", "data-dir", "engine",
-		"github-api-url", "github-url", "listen", "log-format", "log-level", "max-calls", "max-events", "repos", "shutdown-grace", "trust-bot",
+		"github-api-url", "github-url", "listen", "log-format", "log-level", "max-calls", "max-events", "repos", "shutdown-grace", "trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret",
 	}
 	var got []string
 	fs.VisitAll(func(f *pflag.Flag) {
