@@ -14,8 +14,18 @@
 //     engine, an unreachable code host and a shutdown are nobody's failure: the run
 //     goes back to the store and is tried again. See ending.go for which is which.
 //   - Waiting costs no attempt; an attempt is spent when an engine session is open
-//     and calls begin. After three attempts that lost their engine the run ends
-//     in error.
+//     and calls begin, or when the engine goes away before that. After three
+//     attempts that lost their engine the run ends in error. The second of them is
+//     made while this agent calls nothing else, the third one call at a time: what
+//     ran when an engine died of memory may be why (alone.go).
+//   - A run has separate deadlines for waiting, starting and running (deadline.go).
+//   - An agent whose lease was not renewed for half its time, because it was stopped
+//     or its store went away, cancels its calls before it begins anything else, and
+//     gives the run back if it still is its own. A result that came by then is kept.
+//     A write that the store does not take is tried for as long as the run is ours
+//     (keep.go).
+//   - A run that five agents died with becomes a dead letter; from the third on such
+//     runs are worked on one at a time, so that no other run pays for one (dead.go).
 //   - [Dispatcher.Start] returns once workers lease; [Dispatcher.Stop] waits for
 //     them and hands unfinished work back.
 package dispatch

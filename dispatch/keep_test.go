@@ -1,0 +1,260 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/franela/pocketci/dispatch"
+	"github.com/franela/pocketci/run"
+)
+
+// clock is set by hand.
+type clock struct{ at atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.at.Store(time.Now().UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time       { return time.Unix(0, c.at.Load()) }
+func (c *clock) pass(d time.Duration) { c.at.Add(int64(d)) }
+
+// on has the world's agent and store live by the clock.
+func (w *world) on(c *clock) { w.config.Clock, w.store.Clock = c.now, c.now }
+
+// attempts are the attempts that were recorded for an event, in order.
+func (w *world) attempts(id string) []int {
+	var all []int
+	for _, p := range w.store.History(id) {
+		if p.Begun != nil {
+			all = append(all, *p.Attempt)
+		}
+	}
+	return all
+}
+
+// TestAStoppedAgentCancelsFirst: an agent that stood still for more than half its
+// lease has cancelled what it had under way by the time it begins anything else.
+func TestAStoppedAgentCancelsFirst(t *testing.T) {
+	c := newClock()
+	w := newWorld(t, function("onGithubPush"))
+	w.on(c)
+	first := make(chan context.Context, 1)
+	var calls atomic.Int64
+	late := make(chan error, 1)
+	w.engine.Do = func(ctx context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
+		if s.EventID == "github:1" && calls.Add(1) == 1 {
+			first <- ctx
+			<-ctx.Done()
+			return run.Result{Outcome: run.Cancelled}, nil
+		}
+		if s.EventID == "github:2" {
+			before := <-first
+			late <- context.Cause(before)
+		}
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	before := <-first
+	first <- before
+	c.pass(31 * time.Second) // of a minute
+	w.store.Add(push("github:2"))
+	if cause := <-late; cause == nil {
+		t.Error("another run's call began before the old one was cancelled")
+	}
+	for _, id := range []string{"github:1", "github:2"} {
+		if r := w.until(t, id, done); r.Outcome != run.Success || r.Attempt != 1 {
+			t.Errorf("%s: %s at attempt %d; want success at the first: standing still costs none", id, r.Outcome, r.Attempt)
+		}
+	}
+	if diff := cmp.Diff([]int{1, 1}, w.attempts("github:1")); diff != "" {
+		t.Errorf("attempts (-want +got)\n%s", diff)
+	}
+}
+
+// TestALittleLateIsNoHarm: half of a lease is left for that.
+func TestALittleLateIsNoHarm(t *testing.T) {
+	c := newClock()
+	w := newWorld(t, function("onGithubPush"))
+	w.on(c)
+	in, release := make(chan struct{}), make(chan struct{})
+	var calls atomic.Int64
+	w.engine.Do = func(ctx context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
+		if s.EventID == "github:1" {
+			calls.Add(1)
+			close(in)
+			select {
+			case <-release:
+			case <-ctx.Done():
+				return run.Result{Outcome: run.Cancelled}, nil
+			}
+		}
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	<-in
+	c.pass(29 * time.Second)
+	w.store.Add(push("github:2"))
+	w.until(t, "github:2", done)
+	close(release)
+	w.until(t, "github:1", done)
+	if n := calls.Load(); n != 1 {
+		t.Errorf("%d calls; want 1", n)
+	}
+}
+
+// TestAResultThatHasComeIsKept: what finished while the agent stood still, or as
+// it shuts down, is not called again.
+func TestAResultThatHasComeIsKept(t *testing.T) {
+	for _, outcome := range []run.Outcome{run.Success, run.Failure} {
+		t.Run(string(outcome), func(t *testing.T) {
+			c := newClock()
+			w := newWorld(t, function("onGithubPush"))
+			w.on(c)
+			in, release := make(chan struct{}), make(chan struct{})
+			var calls atomic.Int64
+			w.engine.Do = func(_ context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
+				if s.EventID == "github:1" && calls.Add(1) == 1 {
+					close(in)
+					<-release
+				}
+				return run.Result{Outcome: outcome}, nil
+			}
+			w.start(t)
+			w.store.Add(push("github:1"))
+			<-in
+			c.pass(31 * time.Second)
+			close(release)
+			if r := w.until(t, "github:1", done); r.Outcome != outcome || calls.Load() != 1 {
+				t.Errorf("%s after %d calls; want %s after one", r.Outcome, calls.Load(), outcome)
+			}
+		})
+	}
+}
+
+// TestOneAgentNeverWorksTwiceOnARun: a lease that ran out in our own hands is
+// given to another of our workers only after the first one has let go.
+func TestOneAgentNeverWorksTwiceOnARun(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	in := make(chan struct{})
+	var now, most, calls atomic.Int64
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+		most.Store(max(most.Load(), now.Add(1)))
+		defer now.Add(-1)
+		if calls.Add(1) == 1 {
+			close(in)
+			<-ctx.Done()
+			return run.Result{Outcome: run.Cancelled}, nil
+		}
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	<-in
+	w.store.Rescue("github:1")
+	if r := w.until(t, "github:1", done); r.Outcome != run.Success || most.Load() != 1 {
+		t.Errorf("%s, %d calls at once; want success, never two", r.Outcome, most.Load())
+	}
+}
+
+// TestAStoreThatComesBack: what could not be written is written later, and the
+// call that it tells of is not made again.
+func TestAStoreThatComesBack(t *testing.T) {
+	steps := map[string]func(run.Progress) bool{
+		"the tree":    func(p run.Progress) bool { return p.SHA != "" },
+		"decisions":   func(p run.Progress) bool { return p.Decisions != nil },
+		"the attempt": func(p run.Progress) bool { return p.Begun != nil },
+		"a result":    func(p run.Progress) bool { return p.Results != nil },
+		"the end":     func(p run.Progress) bool { return p.State == run.Done },
+	}
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, function("onGithubPush"))
+			var failed atomic.Int64
+			w.store.Fail = func(p run.Progress) error {
+				if step(p) && failed.Add(1) <= 2 {
+					return errors.New("disk full")
+				}
+				return nil
+			}
+			w.start(t)
+			w.store.Add(push("github:1"))
+			r := w.until(t, "github:1", done)
+			if r.Outcome != run.Success || r.Attempt != 1 || len(w.engine.Calls()) != 1 || failed.Load() != 3 {
+				t.Errorf("%s at attempt %d after %d calls and %d writes; want success, 1, 1, 3", r.Outcome, r.Attempt, len(w.engine.Calls()), failed.Load())
+			}
+		})
+	}
+}
+
+// TestAStoreThatStaysAway: the calls are cancelled when the lease can't be
+// renewed for half its time, and the run goes back when the store takes it.
+func TestAStoreThatStaysAway(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.store.LeaseFor = 200 * time.Millisecond
+	var away atomic.Bool
+	var calls atomic.Int64
+	cancelled := make(chan error, 1)
+	fail := func() error {
+		if away.Load() {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	w.store.FailRenew = fail
+	w.store.Fail = func(run.Progress) error { return fail() }
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+		if calls.Add(1) == 1 {
+			away.Store(true)
+			<-ctx.Done()
+			cancelled <- context.Cause(ctx)
+			return run.Result{Outcome: run.Cancelled}, nil
+		}
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	if cause := <-cancelled; cause == nil || cause.Error() != "the lease was not renewed for half its time" {
+		t.Errorf("cancelled by %v", cause)
+	}
+	away.Store(false)
+	if r := w.until(t, "github:1", done); r.Outcome != run.Success || r.Attempt != 1 || calls.Load() != 2 {
+		t.Errorf("%s at attempt %d after %d calls; want success, 1, 2", r.Outcome, r.Attempt, calls.Load())
+	}
+}
+
+// TestALostLeaseEndsEveryCall: who learns of it by a refused write does not wait
+// for the renewal to fail, too.
+func TestALostLeaseEndsEveryCall(t *testing.T) {
+	w := newWorld(t, function("aOnGithubPush"), function("bOnGithubPush"))
+	w.store.LeaseFor = time.Hour
+	in, ended := make(chan struct{}), make(chan error, 1)
+	stolen := make(chan struct{})
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, c run.Call) (run.Result, error) {
+		if c.Function == "bOnGithubPush" {
+			close(in)
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return run.Result{Outcome: run.Cancelled}, nil
+		}
+		<-stolen
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	<-in
+	w.store.Steal("github:1")
+	close(stolen)
+	if cause := <-ended; fmt.Sprint(cause) != "another worker has the lease" {
+		t.Errorf("ended by %v", cause)
+	}
+}
