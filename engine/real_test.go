@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -22,17 +23,29 @@ import (
 	"github.com/franela/pocketci/run"
 )
 
+// findReal looks for a real engine, once and only if a test wants one.
+var findReal = sync.OnceValues(func() (enginetest.Real, error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Minute, errPatience)
+	defer cancel()
+	real, err := enginetest.FindReal(ctx)
+	if err == nil {
+		stopReal = real.Stop
+		os.Setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", real.CLI)
+	}
+	return real, err
+})
+
+// stopReal ends the engine that findReal started.
+var stopReal = func() {}
+
 // realHost gives the address of an engine for tests, or skips.
 func realHost(t testing.TB) string {
 	t.Helper()
-	host := os.Getenv("_EXPERIMENTAL_DAGGER_RUNNER_HOST")
-	if host == "" {
-		t.Skip("no real engine: set _EXPERIMENTAL_DAGGER_RUNNER_HOST (and _EXPERIMENTAL_DAGGER_CLI_BIN, or have the CLI in PATH)")
+	real, err := findReal()
+	if err != nil {
+		t.Skipf("NO ENGINE: %v", err)
 	}
-	if !strings.HasPrefix(host, "unix://") && !strings.HasPrefix(host, "tcp://") {
-		t.Skipf("the real engine's address %s is neither unix:// nor tcp://", host)
-	}
-	return host
+	return real.Host
 }
 
 // newEngine makes an engine with a cache folder of its own.

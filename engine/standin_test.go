@@ -30,7 +30,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("POCKETCI_STANDIN"); dir != "" {
 		os.Exit(standin(dir, os.Getenv("POCKETCI_STANDIN_MODE")))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	stopReal()
+	os.Exit(code)
 }
 
 const standinToken = "the-session-token"
