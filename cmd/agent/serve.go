@@ -107,7 +107,7 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.store, err = store.Open(ctx, store.Config{Dir: a.settings.DataDir, Owner: owner(), Clock: w.clock, Log: a.log}); err != nil {
+	if a.store, err = store.Open(ctx, store.Config{Dir: a.settings.DataDir, Owner: owner(), LeaseFor: w.trial.leaseFor, Clock: w.clock, Log: a.log}); err != nil {
 		return err
 	}
 	if err := a.acceptRepositories(ctx); err != nil {
@@ -127,21 +127,22 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 	if a.engine, err = makeEngine(w, a.settings, a.creds.CloudToken, a.log, nil); err != nil {
 		return err
 	}
+	j := a.joints(w)
 	a.dispatcher = dispatch.New(dispatch.Config{
-		Queue: a.store, Recorder: a.store, Identities: a.store,
-		Repositories: a.mirrors, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: a.engine,
+		Queue: j.queue, Recorder: j.recorder, Identities: a.store,
+		Repositories: a.mirrors, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine,
 		MaxEvents: a.settings.MaxEvents, MaxCalls: a.settings.MaxCalls, CallTimeout: a.settings.CallTimeout,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})
 	if a.sender, err = status.New(status.Config{
-		Runs: a.store, Outbox: a.store, Watch: a.store, Statuses: a.github,
+		Runs: j.runs, Outbox: j.outbox, Watch: a.store, Statuses: j.statuses, Budget: w.trial.budget,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	}); err != nil {
 		return err
 	}
 	if a.hooks, err = webhook.New(webhook.Config{
 		Vendors: map[string]webhook.Vendor{"github": receiver}, Default: "github",
-		Store: a.store, Admit: admit(a.settings.Repos), Ready: webhook.ReadyFunc(a.ready),
+		Store: j.keeper, Admit: admit(a.settings.Repos), Ready: webhook.ReadyFunc(a.ready),
 		Clock: w.clock, Log: a.log,
 	}); err != nil {
 		return err

@@ -19,6 +19,7 @@ type world struct {
 	machine  config.Machine
 	clock    func() time.Time
 	engine   engineMaker
+	trial    trial
 }
 
 // runtime is an engine as this program uses it.
