@@ -19,6 +19,9 @@ import (
 // best. It is of one moment.
 func (s *Store) Coverage(ctx context.Context, since time.Time) (event.Coverage, error) {
 	c := event.Coverage{Span: event.Span{From: since, To: s.cfg.Clock().UTC()}}
+	if err := s.index(ctx); err != nil {
+		return event.Coverage{}, fmt.Errorf("sum up coverage: %w", err)
+	}
 	err := s.view(ctx, func(ctx context.Context, t tx) error {
 		if err := t.coverEvents(ctx, &c); err != nil {
 			return err

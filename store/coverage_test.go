@@ -329,7 +329,6 @@ func foundOnce(t *testing.T, d *storetest.Database) {
 	if len(moves) != 2 || !moves[1].Found || moves[1].Provenance != event.Recovered {
 		t.Errorf("%+v", moves)
 	}
-	must(s.Repositories(within(t), "github"))(t)
 	if c := must(s.Coverage(within(t), e.ReceivedAt.Add(-time.Hour)))(t); c.Found != 1 {
 		t.Errorf("%d found", c.Found)
 	}

@@ -43,8 +43,10 @@ func InOrder(m event.Move, moves []event.Move) bool {
 //   - One that was recovered or found is outdated if the ref stands elsewhere: of
 //     several missed moves the newest is acted on.
 //   - One that was delivered is outdated if it came late: a move was accepted before
-//     it that it does not follow, and that is at the head, or was made from it, or
-//     has it as an ancestor. Moves that were accepted in their order are all acted on.
+//     it that was made from it, or has it as an ancestor, or is where the ref stands;
+//     or of which nothing says that it is older (a force-push was lost between them),
+//     while the ref stands elsewhere. Moves that were accepted in their order are
+//     all acted on.
 func Judge(m event.Move, f Facts) string {
 	before := earlier(m, f.Moves)
 	if n := len(before); n > 0 && absorbs(before[n-1], m) {
@@ -63,7 +65,7 @@ func Judge(m event.Move, f Facts) string {
 		before = others(m, f.Moves)
 	}
 	if k, ok := newer(m, before, f); ok {
-		return fmt.Sprintf("outdated: %s moved on to %.12s before this came (%s)", m.Ref, k.SHA, k.EventID)
+		return fmt.Sprintf("outdated: %s had moved on to %.12s when this came (%s)", m.Ref, k.SHA, k.EventID)
 	}
 	return ""
 }
@@ -128,10 +130,12 @@ func following(m event.Move, moves []event.Move) map[int64]bool {
 	return after
 }
 
-// ancestryMost is how many commits' ancestry is asked for.
+// ancestryMost is how many commits' ancestry is asked for: what is further back in
+// the line than that counts as older.
 const ancestryMost = 8
 
-// newer finds a move that comes after m, the one that was accepted last first.
+// newer finds a move that comes after m, as far as can be known; of those the one
+// that was accepted last.
 func newer(m event.Move, moves []event.Move, f Facts) (event.Move, bool) {
 	led, after := followed(m, moves), following(m, moves)
 	asked := map[string]bool{}
@@ -143,11 +147,15 @@ func newer(m event.Move, moves []event.Move, f Facts) (event.Move, bool) {
 		if after[k.Seq] || f.HeadKnown && k.SHA == f.Head {
 			return k, true
 		}
-		if len(asked) < ancestryMost && !asked[k.SHA] && f.IsAncestor != nil {
-			asked[k.SHA] = true
-			if f.IsAncestor(m.SHA, k.SHA) {
-				return k, true
-			}
+		if len(asked) == ancestryMost || asked[k.SHA] || f.IsAncestor == nil {
+			continue
+		}
+		asked[k.SHA] = true
+		if f.IsAncestor(k.SHA, m.SHA) {
+			continue
+		}
+		if f.HeadKnown || f.IsAncestor(m.SHA, k.SHA) {
+			return k, true
 		}
 	}
 	return event.Move{}, false
