@@ -77,7 +77,7 @@ func (c *tableCache) put(key, host, version string, t run.Table) error {
 			return fmt.Errorf("keep the engine's version: %w", err)
 		}
 	}
-	text, err := json.Marshal(cachedTable{Format: tableFormat, Engine: version, Table: t, Sum: sum(t)})
+	text, err := exactJSON(cachedTable{Format: tableFormat, Engine: version, Table: t, Sum: sum(t)})
 	if err != nil {
 		return fmt.Errorf("keep table: %w", err)
 	}
@@ -140,12 +140,21 @@ func (c *tableCache) prune() error {
 }
 
 func sum(t run.Table) string {
-	text, err := json.Marshal(t)
+	text, err := exactJSON(t)
 	if err != nil {
 		return ""
 	}
 	h := sha256.Sum256(text)
 	return hex.EncodeToString(h[:])
+}
+
+// exactJSON writes JSON that reads back to the same bytes where JSON is kept raw.
+func exactJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.Bytes(), err
 }
 
 // readSmall reads a file that is at most that large.
