@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/franela/pocketci/engine"
 	"github.com/franela/pocketci/vcs/github/githubtest"
 	"github.com/franela/pocketci/web"
 )
@@ -40,20 +39,6 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// needEngine skips, and says so, where no engine is at hand.
-func needEngine(t *testing.T) {
-	t.Helper()
-	e, err := engine.New(engine.Config{Dir: t.TempDir(), Key: bytes.Repeat([]byte{1}, 32), Environ: os.Environ()})
-	if err == nil {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		defer cancel()
-		err = e.Ping(ctx)
-	}
-	if err != nil {
-		t.Skipf("NO ENGINE: nothing here was tried against a real one: %v", err)
-	}
-}
-
 // agent is the real program, with a GitHub of its own and the engine at hand.
 type agent struct {
 	gh             *githubtest.Server
@@ -63,7 +48,7 @@ type agent struct {
 // start starts the agent and waits until it answers.
 func start(t *testing.T, environ []string, args ...string) *agent {
 	t.Helper()
-	needEngine(t)
+	real := needEngine(t)
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +58,7 @@ func start(t *testing.T, environ []string, args ...string) *agent {
 	listen, api := free(t), free(t)
 	a.hook, a.api = "http://"+listen, "http://"+api
 	cmd := exec.Command(path, args...)
-	cmd.Env = slices.Concat(os.Environ(), []string{
+	cmd.Env = slices.Concat(os.Environ(), real.environ(), []string{
 		"GITHUB_USERNAME=" + gh.Login(), "GITHUB_TOKEN=" + gh.Token(), "X_HUB_SIGNATURE=s3cret",
 		"POCKETCI_GITHUB_URL=" + gh.URL, "POCKETCI_LISTEN=" + listen, "POCKETCI_API_LISTEN=" + api,
 		"POCKETCI_DATA_DIR=" + filepath.Join(a.dir, "data"), "POCKETCI_LOG_LEVEL=debug", "POCKETCI_LOG_FORMAT=json",

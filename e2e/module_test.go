@@ -70,9 +70,7 @@ func TestModuleIsCalledFromTypeScript(t *testing.T) {
 // moduleTree makes a repository with the published module and one that calls it.
 func moduleTree(t *testing.T, caller string) run.Source {
 	t.Helper()
-	if os.Getenv("_EXPERIMENTAL_DAGGER_RUNNER_HOST") == "" {
-		t.Skip("NO ENGINE: set _EXPERIMENTAL_DAGGER_RUNNER_HOST to call the helper module")
-	}
+	needEngine(t)
 	dir := t.TempDir()
 	for from, to := range map[string]string{"../module": "module", "testdata/module/" + caller: "ci"} {
 		if err := os.CopyFS(filepath.Join(dir, to), os.DirFS(from)); err != nil {
@@ -94,7 +92,10 @@ func moduleCall(t *testing.T, source run.Source, trigger, function string) run.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Config{Dir: t.TempDir(), Key: bytes.Repeat([]byte("k"), 32), Environ: os.Environ()})
+	e, err := engine.New(engine.Config{
+		Dir: t.TempDir(), Key: bytes.Repeat([]byte("k"), 32),
+		Environ: append(os.Environ(), needEngine(t).environ()...),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
