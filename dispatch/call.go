@@ -26,6 +26,9 @@ type batch struct {
 // call makes every call that has no result yet, in parallel. It returns an
 // error only if some of them have to be made again.
 func (t *task) call(ctx context.Context, plans []plan) error {
+	if err := t.takeOver(ctx, plans); err != nil {
+		return err
+	}
 	batches := t.pending(plans)
 	if len(batches) == 0 || t.DryRun {
 		return nil
@@ -71,18 +74,18 @@ func (t *task) pending(plans []plan) []*batch {
 			}
 		}
 		if len(b.calls) > 0 {
-			batches = append(batches, b)
+			batches = append(batches, t.apart(b)...)
 		}
 	}
 	return batches
 }
 
-// open opens one session per module, at once.
+// open opens a session for each batch, at once.
 func (t *task) open(ctx context.Context, batches []*batch, attempt int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, b := range batches {
 		g.Go(func() error {
-			tree := b.plan.source.Tree
+			tree := b.plan.source.Subject()
 			trigger, err := Trigger(t.run.Event, TriggerFacts{
 				SHA: tree.SHA, Trust: t.run.Trust, Attempt: attempt,
 				HasDiff: tree.HasDiff, Changes: tree.Changes, Deleted: tree.Deleted,
@@ -90,7 +93,7 @@ func (t *task) open(ctx context.Context, batches []*batch, attempt int) error {
 			if err != nil {
 				return fmt.Errorf("write the eventTrigger of %s: %w", t.run.Event.ID, err)
 			}
-			b.session, err = t.Engine.Open(gctx, Spec{
+			b.session, err = t.engine().Open(gctx, Spec{
 				EventID: t.run.Event.ID,
 				Module:  b.plan.module.Name,
 				Source:  b.plan.source,
@@ -186,7 +189,7 @@ func (t *task) callOne(ctx context.Context, places *semaphore.Weighted, s Sessio
 	}
 	t.scrub(&result)
 	log.Info().Str("outcome", string(result.Outcome)).Dur("duration", result.Ended.Sub(result.Begun)).
-		Bool("cached", result.Cached).Str("error", result.Error).Msg("call")
+		Bool("cached", result.Cached).Str("error", t.loggable(result.Error)).Msg("call")
 	return result, nil
 }
 

@@ -47,14 +47,8 @@ func (t *task) decide(ctx context.Context, tree run.Tree, s run.Settings) ([]pla
 // plan decides one module.
 func (t *task) plan(ctx context.Context, tree run.Tree, m run.Module) (plan, error) {
 	e := t.run.Event
-	p := plan{module: m, source: run.Source{
-		Tree:       tree,
-		RepoID:     e.Repo.ID,
-		ModulePath: m.Path,
-		Depth:      m.Depth,
-		Lane:       run.LaneTrusted,
-	}}
-	table, err := t.Engine.Table(ctx, p.source)
+	p := plan{module: m, source: t.source(tree, m)}
+	table, err := t.engine().Table(ctx, p.source)
 	if errors.As(err, &p.problem) && !infrastructure(err) {
 		t.log.Info().Err(err).Str("module", m.Path).Msg("the module can't be loaded")
 		return p, nil
@@ -64,9 +58,10 @@ func (t *task) plan(ctx context.Context, tree run.Tree, m run.Module) (plan, err
 	}
 	values, reasons := t.Policy.Secrets(e, m)
 	p.secrets = values
+	about := p.source.Subject()
 	p.match, err = t.match(Input{
-		Event: e, SHA: tree.SHA,
-		HasDiff: tree.HasDiff, Changes: tree.Changes,
+		Event: e, SHA: about.SHA,
+		HasDiff: about.HasDiff, Changes: about.Changes,
 		Module: m, Table: table, Secrets: reasons,
 	})
 	if err != nil && !errors.As(err, &p.problem) {
@@ -84,6 +79,9 @@ func infrastructure(err error) bool {
 // functions does not depend on secrets, so an event from a stranger is matched
 // with and without them, and each function takes the answer that it is entitled to.
 func (t *task) match(in Input) (Match, error) {
+	if t.untrusted() {
+		return t.matchUntrusted(in)
+	}
 	if t.run.Trust == event.Trusted || len(in.Module.Secrets) == 0 {
 		return MatchEvent(in)
 	}

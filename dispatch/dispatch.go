@@ -27,6 +27,9 @@ type Config struct {
 	Policy       Policy
 	Strangers    Strangers
 	Engine       Engine
+	// Lanes is what commits of forks and commands in comments need; its zero value
+	// lets neither do anything.
+	Lanes Lanes
 
 	// MaxEvents are worked on at once, MaxCalls made at once over all of them.
 	MaxEvents, MaxCalls int

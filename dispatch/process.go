@@ -54,6 +54,7 @@ type task struct {
 	log   zerolog.Logger
 	// begun ends the deadline of the start.
 	begun func()
+	lane  lane
 }
 
 // guarded keeps a bug in one run from ending the agent. Whatever a stage does in
@@ -85,12 +86,15 @@ func (t *task) stages(ctx context.Context) error {
 	if err := t.identify(ctx, e); err != nil {
 		return err
 	}
+	if err := t.obey(ctx); err != nil {
+		return err
+	}
 	sha, err := t.settleSHA(ctx, e)
 	if err != nil {
 		return err
 	}
 	if sha != event.Trusted {
-		return t.awaitApproval(ctx)
+		return t.runUntrusted(ctx)
 	}
 	sender, err := t.settleSender(ctx, e)
 	if err != nil {
@@ -109,20 +113,17 @@ func (t *task) stages(ctx context.Context) error {
 	return t.dispatch(ctx, tree)
 }
 
-// awaitApproval parks a run whose sha is not the repository's own.
-func (t *task) awaitApproval(ctx context.Context) error {
-	if err := t.advance(ctx, run.Progress{Trust: event.Untrusted, SHA: t.run.Event.SHA}); err != nil {
-		return err
-	}
-	return &hold{waits: "approval of " + t.run.Event.SHA}
-}
-
-// dispatch decides, calls and ends the run.
+// dispatch decides, calls and ends the run of a commit that is the repository's own.
 func (t *task) dispatch(ctx context.Context, tree run.Tree) error {
 	settings, err := t.Policy.Settings(ctx, t.run.Event, tree)
 	if err != nil {
 		return fmt.Errorf("read the settings of %s@%s: %w", t.run.Event.Repo.FullName(), tree.SHA, err)
 	}
+	return t.carryOut(ctx, tree, settings)
+}
+
+// carryOut does with a tree's modules what the settings say.
+func (t *task) carryOut(ctx context.Context, tree run.Tree, settings run.Settings) error {
 	if settings.Missing != "" {
 		return &nothing{reason: settings.Missing}
 	}

@@ -33,6 +33,15 @@ func (d *Dispatcher) identify(ctx context.Context, e event.Event) error {
 // settleSHA says whether the event's commit is the repository's own. Only what
 // git and the delivery prove counts.
 func (d *Dispatcher) settleSHA(ctx context.Context, e event.Event) (event.Trust, error) {
+	if e.SHATrust == event.Untrusted {
+		own, err := d.trustsFork(ctx, e)
+		if err != nil {
+			return "", err
+		}
+		if own {
+			return event.Trusted, nil
+		}
+	}
 	if e.SHATrust != event.TrustUnknown {
 		return e.SHATrust, nil
 	}
