@@ -185,7 +185,8 @@ func (v *visit) noRef(ref string) error {
 	return gone(v.repo, ref)
 }
 
-// lost is told of trees that must be here and are not.
+// lost is told by a tree's reader that the mirror is damaged: the next event clones
+// it again.
 func (v *visit) lost() { v.suspect(v.gen) }
 
 // fetchContents gets contents that are not here, with credentials as they are now.

@@ -69,12 +69,13 @@ const noTransport = "GIT_ALLOW_PROTOCOL=none"
 func sealedSettings() []setting {
 	return []setting{
 		{"core.hooksPath", os.DevNull},
-		{"core.fsmonitor", "false"},
 		{"core.warnAmbiguousRefs", "false"},
 		{"credential.helper", ""},
 		{"http.followRedirects", "false"},
-		{"http.lowSpeedLimit", "1000"}, // bytes a second, for that many seconds
-		{"http.lowSpeedTime", "60"},
+		// A code host that is still counting objects says a few bytes every five
+		// seconds; one that says nothing for five minutes is gone.
+		{"http.lowSpeedLimit", "1"}, // bytes a second
+		{"http.lowSpeedTime", "300"},
 		{"gc.auto", "0"},
 		{"maintenance.auto", "false"},
 		{"safe.directory", "*"}, // a mirror is ours, also when the agent's account changed

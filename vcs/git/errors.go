@@ -80,19 +80,35 @@ func omitted(err error) string {
 }
 
 // Phrases of git (LC_ALL=C) by what they mean.
-var (
-	deniedPhrases = []string{"Authentication failed", "could not read Username", "could not read Password", "terminal prompts disabled"}
-	absentPhrases = []string{"not found", "does not appear to be a git repository", "repository not exported", "access denied"}
-	faultPhrases  = []string{"unable to access", "RPC failed", "early EOF", "hung up", "disconnect", "timed out", "Could not resolve",
-		"Connection re", "expected flush", "bytes of body", "protocol error", "expected packfile", "Internal Server Error", "rate limit"}
-	brokenPhrases = []string{"not a git repository", "corrupt", "is empty", "bad object", "bad tree object", "unable to read", "unable to parse",
+
+func deniedPhrases() []string {
+	return []string{"Authentication failed", "could not read Username", "could not read Password", "terminal prompts disabled"}
+}
+
+func absentPhrases() []string {
+	return []string{"not found", "does not appear to be a git repository", "repository not exported", "access denied"}
+}
+
+func faultPhrases() []string {
+	return []string{"unable to access", "RPC failed", "early EOF", "hung up", "disconnect", "timed out", "Could not resolve", "Connection re",
+		"expected flush", "bytes of body", "protocol error", "expected packfile", "Internal Server Error"}
+}
+
+func limitPhrases() []string { return []string{"rate limit", "abuse"} }
+
+// hostPhrases are faults of this machine that a new clone would not cure.
+func hostPhrases() []string {
+	return []string{"No space left", "Permission denied", "Read-only file system", "quota exceeded", "out of memory", "Out of memory", "Cannot allocate",
+		"Too many open files", "Input/output error", "File exists", "cannot lock ref"}
+}
+
+// brokenPhrases are what git says about a damaged repository while it fetches.
+func brokenPhrases() []string {
+	return []string{"not a git repository", "corrupt", "is empty", "bad object", "bad tree object", "bad revision", "unable to read", "unable to parse",
 		"unable to unpack", "Could not read", "could not read", "CRC mismatch", "hash mismatch", "sha1 mismatch", "bad config", "unresolved delta",
 		"necessary objects", "invalid sha1 pointer", "is broken", "cannot be accessed", "failed to read", "bad signature", "unable to find",
 		"is not a tree", "not a valid object", "bad ref", "missing tree", "missing commit", "inflate", ".pack", ".idx"}
-	// hostPhrases are faults of this machine that a new clone would not cure.
-	hostPhrases = []string{"No space left", "Permission denied", "Read-only file system", "quota exceeded", "out of memory", "Out of memory",
-		"Cannot allocate", "Too many open files", "Input/output error", "File exists", "cannot lock ref"}
-)
+}
 
 // remoteError says what a failed talk with the code host means, and for whom.
 func remoteError(repo event.Repo, err error) error {
@@ -104,9 +120,9 @@ func remoteError(repo event.Repo, err error) error {
 	if found := httpStatus.FindStringSubmatch(text); found != nil {
 		status, _ = strconv.Atoi(found[1])
 	}
-	limited := contains(text, "rate limit", "abuse")
+	limited := contains(text, limitPhrases()...)
 	switch {
-	case contains(text, hostPhrases...):
+	case contains(text, hostPhrases()...):
 		return err
 	case status >= 300 && status < 400:
 		return &event.Problem{
@@ -114,7 +130,7 @@ func remoteError(repo event.Repo, err error) error {
 			Hint:   "It was probably renamed; redirects are not followed, so that credentials stay where they belong. Its next event carries the new name.",
 			Err:    fmt.Errorf("%w: %w", ErrMoved, err),
 		}
-	case contains(text, deniedPhrases...), status == 401, status == 403 && !limited:
+	case contains(text, deniedPhrases()...), status == 401, status == 403 && !limited:
 		return &event.Problem{
 			Public: "the code host does not let us read " + repo.FullName(),
 			Hint:   "Check that the agent's credentials are valid and may read this repository's contents.",
@@ -124,13 +140,13 @@ func remoteError(repo event.Repo, err error) error {
 		return &event.Problem{Public: repo.FullName() + " names its objects by SHA-256, which is not supported", Err: err}
 	case status == 429, status >= 500, limited:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
-	case status == 404, status == 410, contains(text, absentPhrases...):
+	case status == 404, status == 410, contains(text, absentPhrases()...):
 		return &event.Problem{
 			Public: repo.FullName() + " can't be found on the code host",
 			Hint:   "It was deleted or renamed, or the agent's credentials may not see it.",
 			Err:    fmt.Errorf("%w: %w", ErrDenied, err),
 		}
-	case contains(text, faultPhrases...):
+	case contains(text, faultPhrases()...):
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return localError(err)
@@ -141,11 +157,11 @@ func remoteError(repo event.Repo, err error) error {
 // this machine is well.
 func localError(err error) error {
 	var f *failure
-	if !errors.As(err, &f) || errors.Is(err, errBroken) || contains(f.stderr, hostPhrases...) {
+	if !errors.As(err, &f) || errors.Is(err, errBroken) || contains(f.stderr, hostPhrases()...) {
 		return err
 	}
 	reads := f.verb == "cat-file" && f.stderr != "" || f.verb != "fetch" && f.verb != "ls-remote" && f.verb != "init" && f.code == 128
-	if !reads && !contains(f.stderr, brokenPhrases...) {
+	if !reads && !contains(f.stderr, brokenPhrases()...) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errBroken, err)

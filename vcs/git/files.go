@@ -49,7 +49,7 @@ type files struct {
 	root    string
 	// fetch gets contents that are not here; nil: nobody has them.
 	fetch func(ctx context.Context, oids []string) error
-	// lost is told of folders that must be here and are not; may be nil.
+	// lost is told that what must be here is missing or garbled; may be nil.
 	lost func()
 	// done is called by Close after reading has ended; may be nil.
 	done func() error
@@ -254,11 +254,8 @@ func (f *files) tree(oid string) ([]entry, error) {
 		return entries, nil
 	}
 	got, err := f.objects.get(oid, maxTree)
-	if errors.Is(err, errMissing) && f.lost != nil {
-		f.lost()
-	}
 	if err != nil {
-		return nil, err
+		return nil, f.report(missingIsBroken(err))
 	}
 	if got.kind != "tree" {
 		return nil, errNoDir
@@ -297,9 +294,17 @@ func (f *files) blob(oid string) ([]byte, error) {
 		got, err = f.objects.get(oid, maxBlob)
 	}
 	if errors.Is(err, errMissing) {
-		err = fmt.Errorf("%w: %w", ErrGone, err)
+		return nil, fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	return got.data, err
+	return got.data, f.report(err)
+}
+
+// report tells of an error that means that the repository is damaged.
+func (f *files) report(err error) error {
+	if err = localError(err); errors.Is(err, errBroken) && f.lost != nil {
+		f.lost()
+	}
+	return err
 }
 
 // size gives a content's size, fetched if it is not here.

@@ -8,11 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
 
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/vcs/git/gittest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	testUser  = "octo"

@@ -18,7 +18,8 @@ import (
 
 // Config is what mirrors need.
 type Config struct {
-	// Dir is the mirrors' folder, made with mode 0700.
+	// Dir is the mirrors' folder, made with mode 0700. It is one code host's: ids are
+	// that host's own.
 	Dir string
 	// Remote gives a repository's address and the credentials for it. It is asked
 	// before every talk with the code host, so that it may renew them.

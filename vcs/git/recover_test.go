@@ -1,6 +1,7 @@
 package git
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -215,25 +216,49 @@ func TestBrokenMirrorIsClonedAgain(t *testing.T) {
 	}
 }
 
-// TestLostTreeIsNoticed: a folder that is missing when it is read makes the next
+// TestDamageFoundByReading: what is missing or garbled when it is read makes the next
 // event clone again.
-func TestLostTreeIsNoticed(t *testing.T) {
-	h := newHost(t)
-	sha := h.repo.Commit(commitOf(map[string]string{"dir/a": "1"}))
-	tree := h.mustCheckout(h.push("main", zeroSHA, sha))
-	for _, p := range packs(t, h, "") {
-		must(t, os.Remove(p))
-	}
-	tree.Files.(io.Closer).Close()
-	at := h.m.open[h.as.ID]
-	lost := &files{ctx: t.Context(), objects: newObjects(t.Context(), &h.m.git, at.git()), root: tree.Hash, lost: func() { at.suspect(at.generation()) }}
-	if _, err := lost.ReadDir("."); err == nil {
-		t.Fatal("read a folder that is gone")
-	}
-	lost.Close()
-	wantChanges(t, h.mustCheckout(h.push("main", zeroSHA, sha)), []string{"dir/a"}, nil)
-	if got := at.generation(); got != 1 {
-		t.Errorf("replaced %d times", got)
+func TestDamageFoundByReading(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(t *testing.T, path string)
+	}{
+		{"a folder is missing", func(t *testing.T, path string) { must(t, os.Remove(path)) }},
+		{"contents are garbled", func(t *testing.T, path string) {
+			if data, err := os.ReadFile(path); err == nil && strings.HasSuffix(path, ".pack") {
+				for i := 12; i < len(data)-20; i++ {
+					data[i] ^= 0x55
+				}
+				must(t, os.Chmod(path, 0o600))
+				must(t, os.WriteFile(path, data, 0o600))
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHost(t)
+			sha := h.repo.Commit(commitOf(map[string]string{"dir/a": "some content"}))
+			tree := h.mustCheckout(h.push("main", zeroSHA, sha))
+			if _, err := tree.Files.ReadFile("dir/a"); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range packs(t, h, "") {
+				tc.spoil(t, p)
+			}
+			at := h.m.open[h.as.ID]
+			hurt := &files{ctx: t.Context(), objects: newObjects(t.Context(), &h.m.git, at.git()), root: tree.Hash, lost: func() { at.suspect(at.generation()) }}
+			defer hurt.Close()
+			if _, err := hurt.ReadFile("dir/a"); !errors.Is(err, errBroken) {
+				t.Fatalf("err = %v", err)
+			}
+			again := h.mustCheckout(h.push("main", zeroSHA, sha))
+			wantChanges(t, again, []string{"dir/a"}, nil)
+			if got := at.generation(); got != 1 {
+				t.Errorf("replaced %d times", got)
+			}
+			if got, err := again.Files.ReadFile("dir/a"); err != nil || string(got) != "some content" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
 	}
 }
 

@@ -307,10 +307,12 @@ func TestWorktreeOfOddRepositories(t *testing.T) {
 				repo, _ := newClone(t)
 				repo.Git("update-index", "--split-index")
 				repo.Git("config", "core.splitIndex", "true")
-				repo.Write("b", "1")
+				for _, name := range []string{"b", "c", "d", "e", "f"} { // so many that git would write a new one
+					repo.Write(name, "1")
+				}
 				return repo.Dir
 			},
-			[]string{"b"},
+			[]string{"b", "c", "d", "e", "f"},
 			func(got Info) Info {
 				return Info{Prefix: ".", Branch: "main", Host: "github.com", Owner: "octo", Name: "hello", DefaultBranch: "main", SHA: got.SHA, Base: got.SHA}
 			},
@@ -498,6 +500,19 @@ func TestWorktreeOutside(t *testing.T) {
 	if _, _, err := Worktree(t.Context(), filepath.Join(t.TempDir(), "nothing"), "", WorktreeConfig{}); err == nil {
 		t.Error("no error for a folder that does not exist")
 	}
+}
+
+func TestWorktreeOfSomebodyElse(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a repository away")
+	}
+	t.Setenv("HOME", t.TempDir())
+	repo := gittest.NewWorktree(t, t.TempDir())
+	must(t, filepath.WalkDir(repo.Dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, 12345, 12345))
+	}))
+	_, _, err := Worktree(t.Context(), repo.Dir, "", WorktreeConfig{})
+	wantProblem(t, err, nil, "git does not trust this repository: it belongs to another user")
 }
 
 // TestWorktreeLeavesNothingBehind: the temporary folder goes with Close, and at once
