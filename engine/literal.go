@@ -31,14 +31,14 @@ func literalStrings(texts []string) string {
 // literalJSON is a JSON value as a GraphQL value: the same but for the keys of
 // objects, which are names there.
 func literalJSON(raw json.RawMessage) (string, error) {
+	if !json.Valid(raw) {
+		return "", errors.New("the value is not JSON")
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
 		return "", fmt.Errorf("read value: %w", err)
-	}
-	if dec.More() {
-		return "", errors.New("read value: more than one")
 	}
 	return literalOf(v)
 }
