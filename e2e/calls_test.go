@@ -73,8 +73,8 @@ func (m *Ci) ExecOnGithubPush() *dagger.Container {
 	return dag.Container().From("alpine:latest").WithExec([]string{"sh", "-c", "echo to stdout; echo to stderr >&2; exit 7"})
 }
 
-func (m *Ci) SyncOnGithubPush() *dagger.Container {
-	return dag.Container().From("alpine:latest").WithExec([]string{"echo", "container ran"})
+func (m *Ci) SyncOnGithubPush(sha string) *dagger.Container {
+	return dag.Container().From("alpine:latest").WithEnvVariable("SHA", sha).WithExec([]string{"echo", "container ran"})
 }
 
 func (m *Ci) SlowOnGithubPush(ctx context.Context, sha string) error {
