@@ -99,6 +99,8 @@ type Work struct {
 	// Tries counts the leases of the run that nobody gave back, this one included:
 	// 1, unless a holder died or stood still with it.
 	Tries int
+	// Cancel is why the run is to be ended at once; empty: it is not.
+	Cancel string
 }
 
 // Progress is what one step adds to a run, written in one transaction. Zero
@@ -108,6 +110,8 @@ type Progress struct {
 	// Recorded end it.
 	State State
 	Waits string
+	// For says what kind of thing a waiting run waits for.
+	For WaitFor
 	// NotBefore is the earliest time at which a queued or waiting run is handed out.
 	NotBefore time.Time
 	// Attempt is set before the work that it counts, Lost after the engine went away.

@@ -30,7 +30,8 @@ type result struct {
 // [run.Run.Apply]. Queued and Waiting give the lease back: a queued run is due
 // at NotBefore, a waiting one too, or only when it is woken if that is zero.
 // Done and Recorded end the run. Its error wraps [ErrLeaseLost], and nothing is
-// written, if the lease is not the run's newest or was given back.
+// written, if the lease is not the run's newest or was given back; or it is a
+// [*run.Stopped] if the run was cancelled and the step ends it otherwise.
 func (s *Store) Advance(ctx context.Context, l run.Lease, p run.Progress) error {
 	st, err := s.step(l, p)
 	if err == nil {
@@ -39,7 +40,7 @@ func (s *Store) Advance(ctx context.Context, l run.Lease, p run.Progress) error 
 	if err != nil {
 		return fmt.Errorf("advance %s: %w", l.EventID, err)
 	}
-	if p.State == run.Queued || p.State == run.Waiting {
+	if p.State != "" || len(p.Results) > 0 { // Others may wait for it.
 		s.work.set()
 	}
 	return nil
@@ -108,15 +109,22 @@ func (s *Store) result(r run.Result) (written result, err error) {
 
 // advance writes the step under its lease.
 func (s *Store) advance(ctx context.Context, t tx, st *step) error {
-	var seq, woken int64
-	found, err := t.one(ctx, []any{&seq, &woken}, "SELECT seq, woken FROM runs WHERE"+held+s.d.lock, st.l.EventID, st.l.Fence)
+	m, err := t.member(ctx, st.l)
 	if err != nil {
 		return err
 	}
-	if !found {
-		return ErrLeaseLost
+	if m.cancel != "" && st.p.State.Final() && st.p.Outcome != run.Cancelled {
+		return &run.Stopped{Why: m.cancel}
 	}
-	set, args := s.assignments(st, woken != 0)
+	seq, woken := m.seq, m.woken != 0 || m.cancel != ""
+	if st.p.State == run.Waiting && st.p.For == run.ForSlot {
+		due, err := t.keepLine(ctx, m)
+		if err != nil {
+			return err
+		}
+		woken = woken || due
+	}
+	set, args := s.assignments(st, woken, m.cancel != "")
 	if _, err := t.exec(ctx, "UPDATE runs SET "+set+" WHERE seq = ?", append(args, seq)...); err != nil {
 		return err
 	}
@@ -135,14 +143,17 @@ func (s *Store) advance(ctx context.Context, t tx, st *step) error {
 			return err
 		}
 	}
-	if st.p.State == run.Queued || woken != 0 {
+	if err := t.leave(ctx, m, st); err != nil {
+		return err
+	}
+	if st.p.State == run.Queued || woken {
 		return s.d.announce(ctx, t)
 	}
 	return nil
 }
 
 // assignments are the columns that the step changes.
-func (s *Store) assignments(st *step, woken bool) (set string, args []any) {
+func (s *Store) assignments(st *step, woken, cancelled bool) (set string, args []any) {
 	p := st.p
 	columns := []string{"version = version + 1", "look = 0"}
 	add := func(column string, value any) {
@@ -156,7 +167,8 @@ func (s *Store) assignments(st *step, woken bool) (set string, args []any) {
 	case p.State.Final():
 		add("ended", nanos(s.cfg.Clock()))
 		add("due", nil)
-	case p.State == run.Waiting && woken:
+		add("place", placeNone)
+	case p.State == run.Waiting && woken, p.State == run.Queued && cancelled:
 		add("due", dueNow)
 	case p.State == run.Queued:
 		add("due", nanos(p.NotBefore))
@@ -170,6 +182,10 @@ func (s *Store) assignments(st *step, woken bool) (set string, args []any) {
 	}
 	if p.State == run.Queued || p.State == run.Waiting {
 		columns = append(columns, "tries = tries - 1")
+	}
+	if p.State == run.Waiting && p.For == run.ForPerson {
+		add("aside", 1)
+		add("place", placeNone)
 	}
 	if p.Attempt != nil {
 		add("attempt", *p.Attempt)

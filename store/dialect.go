@@ -17,6 +17,9 @@ type dialect struct {
 	// lock and lockFree end a SELECT that locks its rows; the second passes over
 	// those that another transaction has locked.
 	lock, lockFree string
+	// groupLock keeps others out of what a text names until the transaction ends;
+	// empty: there are none.
+	groupLock string
 	// clock is a query that gives the database's time in nanoseconds; empty: our
 	// own clock counts.
 	clock string

@@ -52,8 +52,10 @@ func (s *Store) Lease(ctx context.Context) (run.Work, error) {
 // taken is what became of a look for work.
 type taken struct {
 	seq, repo, fence, tries int64
-	id                      string
+	id, cancel              string
 	found                   bool
+	// more: runs were parked, and others may be due.
+	more bool
 }
 
 // take leases the next run that is due, if there is one, and loads it. A run
@@ -65,6 +67,9 @@ func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
 		got, err = s.pick(ctx, t)
 		return err
 	})
+	if err == nil && got.more {
+		s.work.set()
+	}
 	if err != nil || !got.found {
 		return run.Work{}, false, err
 	}
@@ -82,33 +87,57 @@ func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
 	case err != nil:
 		return run.Work{}, false, errors.Join(err, s.giveBack(ctx, lease))
 	}
-	return run.Work{Lease: lease, Run: r, Tries: int(got.tries)}, true, nil
+	return run.Work{Lease: lease, Run: r, Tries: int(got.tries), Cancel: got.cancel}, true, nil
 }
 
-// pick finds and marks the run that is next.
+// pick finds and marks the run that is next. Those whose group says that another
+// comes first are parked on the way.
 func (s *Store) pick(ctx context.Context, t tx) (taken, error) {
 	now, err := t.now(ctx)
 	if err != nil {
 		return taken{}, err
 	}
-	var got taken
-	for _, after := range []int64{s.turn.Load(), before} {
-		got.found, err = t.one(ctx, []any{&got.seq, &got.repo}, `SELECT seq, repo_id FROM runs
-			WHERE due IS NOT NULL AND due <= ? AND repo_id > ? ORDER BY repo_id, seq LIMIT 1`+s.d.lockFree, now, after)
+	for range parkMost {
+		m, found, err := s.candidate(ctx, t, now)
+		if err != nil || !found {
+			return taken{}, err
+		}
+		if m.state != string(run.Waiting) { // Its holder is gone, and holds nothing.
+			if err := t.freeSlots(ctx, m); err != nil {
+				return taken{}, err
+			}
+		}
+		parked, err := t.parked(ctx, m)
 		if err != nil {
 			return taken{}, err
 		}
-		if got.found {
+		if !parked {
+			return s.mark(ctx, t, m, now)
+		}
+	}
+	return taken{more: true}, nil
+}
+
+// candidate gives the oldest run that is due of the next repository in turn.
+func (s *Store) candidate(ctx context.Context, t tx, now int64) (m member, found bool, err error) {
+	for _, after := range []int64{s.turn.Load(), before} {
+		found, err = t.one(ctx, m.dest(), "SELECT "+memberColumns+` FROM runs
+			WHERE due IS NOT NULL AND due <= ? AND repo_id > ? ORDER BY repo_id, seq LIMIT 1`+s.d.lockFree, now, after)
+		if err != nil || found {
 			break
 		}
 	}
-	if !got.found {
-		return got, nil
-	}
+	return m, found, err
+}
+
+// mark leases the run.
+func (s *Store) mark(ctx context.Context, t tx, m member, now int64) (taken, error) {
+	got := taken{seq: m.seq, repo: m.repo, cancel: m.cancel, found: true}
 	until := now + int64(s.cfg.LeaseFor)
-	_, err = t.one(ctx, []any{&got.fence, &got.tries}, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
+	_, err := t.one(ctx, []any{&got.fence, &got.tries}, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
 			fence = fence + 1, tries = tries + 1, lease_owner = ?, lease_until = ?, due = ?,
-			begun = CASE WHEN begun = 0 THEN ? ELSE begun END
+			begun = CASE WHEN begun = 0 THEN ? ELSE begun END,
+			aside = 0, place = CASE WHEN place = 2 THEN 2 ELSE 0 END
 		WHERE seq = ? RETURNING fence, tries`,
 		string(run.Running), text(s.cfg.Owner), until, until+int64(s.cfg.Grace), nanos(s.cfg.Clock()), got.seq)
 	if err != nil {
@@ -151,7 +180,8 @@ func (s *Store) giveBack(ctx context.Context, l run.Lease) error {
 
 // bury ends a run that can't be worked on.
 func (s *Store) bury(ctx context.Context, l run.Lease) error {
-	return s.Advance(context.WithoutCancel(ctx), l, run.Progress{
+	ctx = context.WithoutCancel(ctx)
+	err := s.Advance(ctx, l, run.Progress{
 		State:   run.Done,
 		Outcome: run.Errored,
 		Problem: &run.Problem{
@@ -159,14 +189,19 @@ func (s *Store) bury(ctx context.Context, l run.Lease) error {
 			Hint:   "look at the agent's log; redeliver the event to try again",
 		},
 	})
+	var stopped *run.Stopped
+	if errors.As(err, &stopped) {
+		return s.Advance(ctx, l, run.Progress{State: run.Done, Outcome: run.Cancelled, Note: stopped.Why})
+	}
+	return err
 }
 
-// Wake makes the waiting runs of a repository due now. One that is being worked
-// on is due at once should it want to wait: what it waits for may have come
-// while it looked.
+// Wake makes the waiting runs of a repository due now, but for those that wait
+// for other runs only. One that is being worked on is due at once should it want
+// to wait: what it waits for may have come while it looked.
 func (s *Store) Wake(ctx context.Context, repoID int64) error {
 	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
-		if _, err := t.exec(ctx, "UPDATE runs SET due = ? WHERE due IS NOT NULL AND repo_id = ? AND state = ?",
+		if _, err := t.exec(ctx, "UPDATE runs SET due = ? WHERE due IS NOT NULL AND repo_id = ? AND state = ? AND place <> 1 AND slots = 0",
 			dueNow, repoID, string(run.Waiting)); err != nil {
 			return err
 		}

@@ -35,14 +35,15 @@ func (s *Store) openPostgres(ctx context.Context) error {
 		config.RuntimeParams["application_name"] = "pocketci"
 	}
 	s.d = dialect{
-		numbered: true,
-		lock:     " FOR UPDATE",
-		lockFree: " FOR UPDATE SKIP LOCKED",
-		clock:    "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint",
-		notify:   "SELECT pg_notify('" + workChannel + "', '')",
-		snapshot: &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
-		patience: patience,
-		class:    postgresClass,
+		numbered:  true,
+		lock:      " FOR UPDATE",
+		lockFree:  " FOR UPDATE SKIP LOCKED",
+		groupLock: "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
+		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint",
+		notify:    "SELECT pg_notify('" + workChannel + "', '')",
+		snapshot:  &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
+		patience:  patience,
+		class:     postgresClass,
 	}
 	s.read = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(s.durable))
 	s.release = append(s.release, s.read.Close)

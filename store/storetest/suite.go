@@ -21,6 +21,9 @@ func Run(t *testing.T, newDatabase func(testing.TB) *Database) {
 		"outbox":  outboxTests(),
 		"read":    readTests(),
 		"keep":    keepTests(),
+		"order":   orderTests(),
+		"cancel":  cancelTests(),
+		"slots":   slotTests(),
 		"approve": approvalTests(),
 	}
 	for group, tests := range groups {
