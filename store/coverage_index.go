@@ -14,10 +14,10 @@ const (
 	indexBatch = 500
 	// indexTail is how many events may be newer than the index before a reader
 	// has it brought up to date; up to then it reads them itself.
-	indexTail = 256
+	indexTail = 64
 	// movesMost is how many moves of a ref are given: who asks wants to know what
 	// is newer than one of them.
-	movesMost = 256
+	movesMost = 128
 )
 
 // index goes over the events that were accepted since it was called last, until
@@ -150,7 +150,7 @@ func (t tx) indexSources(ctx context.Context, list []accepted) error {
 	return nil
 }
 
-// Moves gives the moves of a ref that were accepted, at least the 256 newest, in
+// Moves gives the moves of a ref that were accepted, at least the 128 newest, in
 // that order, the newest at the end. It costs one look at an index and at the few
 // events that are newer than that.
 func (s *Store) Moves(ctx context.Context, vendor string, repoID int64, ref string) ([]event.Move, error) {

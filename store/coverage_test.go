@@ -296,7 +296,7 @@ func manyMoves(t *testing.T, d *storetest.Database) {
 	}
 	group.Wait()
 	got := must(s.Moves(within(t), "github", 7, "refs/heads/main"))(t)
-	if len(got) < 256 || len(got) > 512 {
+	if len(got) < 128 || len(got) > 256 {
 		t.Fatalf("%d moves", len(got))
 	}
 	for i, m := range got {

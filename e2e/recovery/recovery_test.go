@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,23 +34,25 @@ const (
 
 // world is a GitHub and an agent's intake, whose HTTP side can be switched off.
 type world struct {
-	*testing.T
-	db         *storetest.Database
-	store      *store.Store
-	gh         *githubtest.Server
-	repo       githubtest.Repo
-	hook       githubtest.Hook
-	up         bool
-	full       bool
+	testing.TB
+	db    *storetest.Database
+	store *store.Store
+	gh    *githubtest.Server
+	repo  githubtest.Repo
+	hook  githubtest.Hook
+	log   zerolog.Logger
+	// share is how many requests an hour may be made; 0: as always.
+	share      int
+	down, full atomic.Bool
 	sweeper    *recover.Sweeper
 	reconciler *refs.Reconciler
 	order      *refs.Order
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	db := storetest.SQLite(t)
-	w := &world{T: t, db: db, store: db.Open(t), up: true}
+	w := &world{TB: t, db: db, log: zerolog.New(zerolog.NewTestWriter(t)), store: db.Open(t)}
 	w.gh = githubtest.Start(t, githubtest.Config{Clock: db.Clock.Now})
 	w.repo = w.gh.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello", Private: true})
 	w.hook = w.gh.AddHook(githubtest.Hook{Repo: repoName, Secret: "s", URL: w.serve()})
@@ -69,7 +72,7 @@ func ok[T any](v T, err error) func(testing.TB) T {
 
 // Append is the store's, unless it is full.
 func (w *world) Append(ctx context.Context, e event.Event) (event.Receipt, error) {
-	if w.full {
+	if w.full.Load() {
 		return event.Receipt{}, event.ErrFull
 	}
 	return w.store.Append(ctx, e)
@@ -86,7 +89,7 @@ func (w *world) serve() string {
 		Store: w, Ready: webhook.ReadyFunc(func(context.Context) webhook.Readiness { return webhook.Readiness{} }), Log: zerolog.Nop(),
 	}))(w)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !w.up {
+		if w.down.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		h.ServeHTTP(rw, r)
@@ -98,10 +101,10 @@ func (w *world) serve() string {
 // draw makes the stages as the agent does.
 func (w *world) draw() {
 	w.Helper()
-	log := zerolog.New(zerolog.NewTestWriter(w))
+	log := w.log
 	urls := ok(github.NewURLs(w.gh.URL, ""))(w)
 	client := ok(github.NewClient(github.ClientConfig{URLs: urls, Token: github.StaticToken(w.gh.Token()), Clock: w.db.Clock.Now, Log: log}))(w)
-	record := ok(github.NewRecord(github.RecordConfig{Client: client}))(w)
+	record := ok(github.NewRecord(github.RecordConfig{Client: client, Share: w.share}))(w)
 	found := ok(github.NewFound(github.FoundConfig{Record: record, Clock: w.db.Clock.Now}))(w)
 	w.sweeper = ok(recover.New(recover.Config{
 		Vendor: "github", Host: record, Finder: record, Parser: w.receiver(),
@@ -154,7 +157,7 @@ func (w *world) deliver(guid string, payload []byte) githubtest.Answer {
 	w.Helper()
 	w.db.Pass(time.Second)
 	answer, err := w.gh.Deliver(w.Context(), githubtest.Delivery{HookID: w.hook.ID, GUID: guid, Event: "push", Payload: payload})
-	if err != nil && w.up {
+	if err != nil && !w.down.Load() {
 		w.Fatal(err)
 	}
 	return answer
@@ -208,14 +211,14 @@ func (w *world) wants(want ...string) {
 func TestAgentWasDown(t *testing.T) {
 	w := newWorld(t)
 	w.push(main, "")
-	w.up = false
+	w.down.Store(true)
 	var guids []string
 	for range 3 {
 		w.db.Pass(time.Minute)
 		answer, _ := w.push(main, "")
 		guids = append(guids, answer.GUID)
 	}
-	w.up = true
+	w.down.Store(false)
 	w.draw()
 	w.sweep()
 	w.wants("webhook push", "recovered push outdated", "recovered push outdated", "recovered push")
@@ -239,11 +242,11 @@ func TestAgentWasDown(t *testing.T) {
 func TestStoreWasFull(t *testing.T) {
 	w := newWorld(t)
 	w.push(main, "")
-	w.full = true
+	w.full.Store(true)
 	if answer, _ := w.push(main, ""); answer.Code != http.StatusServiceUnavailable {
 		t.Fatalf("%+v", answer)
 	}
-	w.full = false
+	w.full.Store(false)
 	w.sweep()
 	w.wants("webhook push", "recovered push")
 	runs := ok(w.store.Runs(t.Context(), store.Query{}))(t)
@@ -312,9 +315,9 @@ func TestTwoHooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	both("delivered")
-	w.up = false
+	w.down.Store(true)
 	both("missed")
-	w.up = true
+	w.down.Store(false)
 	w.sweep()
 	w.wants("webhook push", "webhook push", "recovered push")
 	if got := w.covered(); got != "72 h: 3 events, 2 delivered, 1 recovered, 0 gaps" {
@@ -340,9 +343,9 @@ func TestRenamedWhileDown(t *testing.T) {
 	w.push(main, "")
 	w.rounds()
 	w.gh.Rename(repoName, "octo/renamed")
-	w.up = false
+	w.down.Store(true)
 	w.push(main, "")
-	w.up = true
+	w.down.Store(false)
 	w.sweep()
 	w.rounds()
 	w.wants("webhook push", "recovered push")
@@ -427,9 +430,9 @@ func TestGitHubIsDown(t *testing.T) {
 	w.push(main, "")
 	w.sweep()
 	w.rounds()
-	w.up = false
+	w.down.Store(true)
 	w.push(main, "")
-	w.up = true
+	w.down.Store(false)
 	w.git("tag", "v1", main)
 	for _, kind := range []githubtest.OutageKind{githubtest.BadGateway, githubtest.Down, githubtest.Unauthorized} {
 		w.gh.SetOutage(githubtest.Outage{Kind: kind})

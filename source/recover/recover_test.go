@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,9 +225,18 @@ func TestWhatIsMissing(t *testing.T) {
 // TestStatement is the line that people read.
 func TestStatement(t *testing.T) {
 	w := newWorld(t, nil)
+	var group sync.WaitGroup // commits are shared
 	for i := range 1201 {
-		w.deliver(1, fmt.Sprintf("d-%d", i))
+		guid := fmt.Sprintf("d-%d", i)
+		w.host.Add(attempt(1, guid, 202))
+		group.Go(func() {
+			e := recovertest.Event(guid, event.Hook{ID: 1, TargetType: "repository", TargetID: 7}, w.db.Clock.Now())
+			if _, err := w.store.Append(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	group.Wait()
 	for i := range 3 {
 		w.host.Add(attempt(1, fmt.Sprintf("m-%d", i), 502))
 	}

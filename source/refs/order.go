@@ -57,9 +57,7 @@ func (o *Order) Outdated(ctx context.Context, e event.Event) (string, error) {
 			m.Seq = k.Seq
 		}
 	}
-	if m.Seq == 0 { // Hundreds came after it: it has waited in the line, and is of the line.
-		return "", nil
-	}
+	// One that is not among them has waited in the line until many came after it.
 	if InOrder(m, moves) {
 		return "", nil
 	}

@@ -232,3 +232,23 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestOrderOfOneFarBack: one that is so far back in the line that its neighbours
+// are not known runs if it waited there, and does not if it was recovered.
+func TestOrderOfOneFarBack(t *testing.T) {
+	w := newWorld(t, nil)
+	live := w.push("live", sha("a"), sha("b"))
+	recovered := refstest.Event("recovered", "push", "", main, sha("b"), sha("c"), w.db.Clock.Now())
+	recovered.Provenance = event.Recovered
+	w.append(recovered)
+	for i := range 200 {
+		w.push(fmt.Sprint(i), sha(fmt.Sprintf("d%d", i)), sha(fmt.Sprintf("d%d", i+1)))
+	}
+	w.host.Set(main, sha("d200"))
+	if got := w.outdated(live); got != "" {
+		t.Errorf("what waited is %q", got)
+	}
+	if got := w.outdated(recovered); got != "outdated" {
+		t.Errorf("what was recovered is %q", got)
+	}
+}

@@ -273,7 +273,7 @@ func TestFoundPush(t *testing.T) {
 
 func TestFoundPull(t *testing.T) {
 	server, client, repo, _ := hello(t)
-	fork := server.AddRepo(githubtest.Repo{Owner: "eve", Name: "hello"})
+	server.AddRepo(githubtest.Repo{Owner: "eve", Name: "hello"})
 	dir := server.GitDir("octo/hello")
 	a := commit(t, dir, "first")
 	b := commit(t, server.GitDir("eve/hello"), "second")
@@ -327,7 +327,6 @@ func TestFoundPull(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_ = fork
 	if _, err := github.NewFound(github.FoundConfig{}); err == nil {
 		t.Error("events of nothing")
 	}
