@@ -195,6 +195,47 @@ func TestUnreachableThenThere(t *testing.T) {
 	})
 }
 
+// TestHTTPS: with a certificate that the environment vouches for, in Go's words or in
+// git's, and with none.
+func TestHTTPS(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		// variable names the certificate; empty: none does.
+		variable string
+		ok       bool
+	}{
+		{"trusted by SSL_CERT_FILE", "SSL_CERT_FILE", true},
+		{"trusted by GIT_SSL_CAINFO", "GIT_SSL_CAINFO", true},
+		{"not trusted", "", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHostOn(t, gittest.NewServer(t, gittest.Options{Username: testUser, Token: testToken, TLS: true}))
+			env := []string{"PATH=" + os.Getenv("PATH"), "GIT_SSL_NO_VERIFY=1"} // that one must not count
+			if tc.variable != "" {
+				env = append(env, tc.variable+"="+h.srv.CA)
+			}
+			m, err := New(Config{Dir: h.dir, Remote: h.remote, Environ: env, Log: zerolog.Nop()})
+			must(t, err)
+			defer m.Close()
+			h.m = m
+			before := h.repo.Commit(commitOf(map[string]string{"a": "1"}))
+			after := h.repo.Commit(commitOf(map[string]string{"b": "1"}))
+			tree, err := h.checkout(h.push("main", before, after))
+			if !tc.ok {
+				if !errors.Is(err, ErrUnreachable) {
+					t.Errorf("err = %v", err)
+				}
+				return
+			}
+			must(t, err)
+			wantChanges(t, tree, []string{"b"}, nil)
+			if got, err := tree.Files.ReadFile("a"); err != nil || string(got) != "1" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
+
 // TestNoRepositoryWithoutID: names change hands; a mirror without an id would be
 // anybody's.
 func TestNoRepositoryWithoutID(t *testing.T) {
@@ -490,4 +531,40 @@ func waitFor(t *testing.T, ok func() bool) {
 			t.Fatal("it does not come about")
 		}
 	}
+}
+
+// TestManyEventsAtOnce: of one repository, while some are cancelled and the mirror is
+// tidied up.
+func TestManyEventsAtOnce(t *testing.T) {
+	h := newHost(t)
+	root := h.repo.Commit(commitOf(map[string]string{"file": "root"}))
+	var wg sync.WaitGroup
+	for i := range 24 {
+		branch, name := fmt.Sprintf("b%d", i), fmt.Sprintf("new%d", i)
+		sha := h.repo.Commit(gittest.Commit{Ref: "refs/heads/" + branch, Parents: []string{root}, Write: map[string]string{name: branch}})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		before := []string{root, zeroSHA, noSHA}[i%3]
+		wg.Go(func() {
+			if i%6 == 5 {
+				go cancel(errors.New("superseded"))
+			}
+			tree, err := h.m.Checkout(ctx, h.push(branch, before, sha))
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Error(err)
+				}
+				return
+			}
+			defer tree.Files.(io.Closer).Close()
+			wantChanges(t, tree, []string{name}, nil)
+			if got, err := tree.Files.ReadFile(name); ctx.Err() == nil && (err != nil || string(got) != branch) {
+				t.Errorf("%q, %v", got, err)
+			}
+			if held, err := h.m.Reachable(ctx, h.as, root); ctx.Err() == nil && (err != nil || !held) {
+				t.Errorf("%v, %v", held, err)
+			}
+		})
+	}
+	wg.Wait()
 }

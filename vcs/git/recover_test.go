@@ -134,34 +134,36 @@ func packs(t *testing.T, h *host, suffix string) []string {
 
 func TestBrokenMirrorIsClonedAgain(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		spoil func(t *testing.T, h *host)
+		name string
+		// restart: the agent is started anew in between.
+		restart bool
+		spoil   func(t *testing.T, h *host)
 	}{
-		{"its folder is gone", func(t *testing.T, h *host) { must(t, os.RemoveAll(filepath.Join(h.dir, "7.git"))) }},
-		{"its folder is empty", func(t *testing.T, h *host) {
+		{"its folder is gone", false, func(t *testing.T, h *host) { must(t, os.RemoveAll(filepath.Join(h.dir, "7.git"))) }},
+		{"its folder is empty", true, func(t *testing.T, h *host) {
 			must(t, os.RemoveAll(filepath.Join(h.dir, "7.git")))
 			must(t, os.Mkdir(filepath.Join(h.dir, "7.git"), 0o700))
 		}},
-		{"HEAD is empty", func(t *testing.T, h *host) { must(t, os.WriteFile(filepath.Join(h.dir, "7.git", "HEAD"), nil, 0o600)) }},
-		{"config is garbled", func(t *testing.T, h *host) {
+		{"HEAD is empty", false, func(t *testing.T, h *host) { must(t, os.WriteFile(filepath.Join(h.dir, "7.git", "HEAD"), nil, 0o600)) }},
+		{"config is garbled", true, func(t *testing.T, h *host) {
 			must(t, os.WriteFile(filepath.Join(h.dir, "7.git", "config"), []byte("[core\n\x00"), 0o600))
 		}},
-		{"objects are gone", func(t *testing.T, h *host) {
+		{"objects are gone", false, func(t *testing.T, h *host) {
 			must(t, os.RemoveAll(filepath.Join(h.dir, "7.git", "objects")))
 			must(t, os.MkdirAll(filepath.Join(h.dir, "7.git", "objects", "pack"), 0o700))
 		}},
-		{"packs are gone", func(t *testing.T, h *host) {
+		{"packs are gone", true, func(t *testing.T, h *host) {
 			for _, p := range packs(t, h, ".pack") {
 				must(t, os.Remove(p))
 			}
 		}},
-		{"packs are cut", func(t *testing.T, h *host) {
+		{"packs are cut", false, func(t *testing.T, h *host) {
 			for _, p := range packs(t, h, ".pack") {
 				must(t, os.Chmod(p, 0o600))
 				must(t, os.Truncate(p, 20))
 			}
 		}},
-		{"packs are garbled", func(t *testing.T, h *host) {
+		{"packs are garbled", true, func(t *testing.T, h *host) {
 			for _, p := range packs(t, h, ".pack") {
 				data, err := os.ReadFile(p)
 				must(t, err)
@@ -172,47 +174,41 @@ func TestBrokenMirrorIsClonedAgain(t *testing.T) {
 				must(t, os.WriteFile(p, data, 0o600))
 			}
 		}},
-		{"indexes are garbled", func(t *testing.T, h *host) {
+		{"indexes are garbled", false, func(t *testing.T, h *host) {
 			for _, p := range packs(t, h, ".idx") {
 				must(t, os.Chmod(p, 0o600))
 				must(t, os.WriteFile(p, []byte(strings.Repeat("x", 1100)), 0o600))
 			}
 		}},
-		{"one of its packs is gone", func(t *testing.T, h *host) {
+		{"one of its packs is gone", true, func(t *testing.T, h *host) {
 			for _, p := range packs(t, h, ".pack")[:1] {
 				must(t, os.Remove(p))
 				must(t, os.Remove(strings.TrimSuffix(p, ".pack")+".idx"))
 			}
 		}},
 	} {
-		for _, restart := range []bool{false, true} {
-			name := tc.name
-			if restart {
-				name += ", found at start"
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHost(t)
+			before := h.repo.Commit(commitOf(map[string]string{"a": "1", "dir/b": "1"}))
+			h.mustCheckout(event.Event{Repo: h.as}).Files.(io.Closer).Close()
+			after := h.repo.Commit(commitOf(map[string]string{"dir/c": "1"}))
+			h.mustCheckout(h.push("main", before, after)).Files.(io.Closer).Close()
+			tc.spoil(t, h)
+			if tc.restart {
+				h.m.Close()
+				h.m = h.mirrors()
 			}
-			t.Run(name, func(t *testing.T) {
-				h := newHost(t)
-				before := h.repo.Commit(commitOf(map[string]string{"a": "1", "dir/b": "1"}))
-				h.mustCheckout(event.Event{Repo: h.as}).Files.(io.Closer).Close()
-				after := h.repo.Commit(commitOf(map[string]string{"dir/c": "1"}))
-				h.mustCheckout(h.push("main", before, after)).Files.(io.Closer).Close()
-				tc.spoil(t, h)
-				if restart {
-					h.m.Close()
-					h.m = h.mirrors()
+			for _, e := range []event.Event{h.push("main", before, after), h.push("main", before, h.repo.Commit(commitOf(map[string]string{"dir/c": "2"})))} {
+				tree := h.mustCheckout(e)
+				wantChanges(t, tree, []string{"dir/c"}, nil)
+				if got, err := fs.ReadFile(tree.Files, "dir/b"); err != nil || string(got) != "1" {
+					t.Errorf("read %q, %v", got, err)
 				}
-				for _, e := range []event.Event{h.push("main", before, after), h.push("main", before, h.repo.Commit(commitOf(map[string]string{"dir/c": "2"})))} {
-					tree := h.mustCheckout(e)
-					wantChanges(t, tree, []string{"dir/c"}, nil)
-					if got, err := fs.ReadFile(tree.Files, "dir/b"); err != nil || string(got) != "1" {
-						t.Errorf("read %q, %v", got, err)
-					}
-				}
-				if got, _ := filepath.Glob(filepath.Join(h.dir, "7.git*")); len(got) != 1 {
-					t.Errorf("left: %q", got)
-				}
-			})
-		}
+			}
+			if got, _ := filepath.Glob(filepath.Join(h.dir, "7.git*")); len(got) != 1 {
+				t.Errorf("left: %q", got)
+			}
+		})
 	}
 }
 

@@ -93,7 +93,7 @@ func TestReachableAmongManyRefs(t *testing.T) {
 	root := h.repo.Commit(commitOf(map[string]string{"a": "1"}))
 	inside := h.repo.Commit(gittest.Commit{Ref: "refs/heads/z", Parents: []string{root}, Write: map[string]string{"b": "1"}})
 	h.repo.Commit(gittest.Commit{Ref: "refs/heads/z", Write: map[string]string{"b": "2"}})
-	for i := range 2*maxBatch + 10 {
+	for i := range maxBatch + 10 {
 		h.repo.Commit(gittest.Commit{Ref: fmt.Sprintf("refs/heads/b%04d", i), Parents: []string{root}, Message: fmt.Sprint(i)})
 	}
 	if got, err := h.m.Reachable(t.Context(), h.as, inside); !got || err != nil {

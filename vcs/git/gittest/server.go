@@ -2,7 +2,9 @@ package gittest
 
 import (
 	"bytes"
+	"encoding/pem"
 	"io"
+	"log"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -18,6 +20,8 @@ import (
 type Options struct {
 	// Username and Token are what it asks for (HTTP Basic); no token: nothing.
 	Username, Token string
+	// TLS makes it serve https, with a certificate of its own.
+	TLS bool
 	// NoFilter makes it a server that can't leave blobs out.
 	NoFilter bool
 	// Old makes it speak the first version of git's protocol only, and give no
@@ -34,6 +38,8 @@ type Server struct {
 	URL string
 	// Root is the folder that holds them.
 	Root string
+	// CA is the file of the certificate to trust, in PEM; empty without TLS.
+	CA string
 
 	mu       sync.Mutex
 	moved    map[string]string
@@ -50,7 +56,18 @@ func NewServer(t testing.TB, opts Options) *Server {
 		t.Fatal(err)
 	}
 	backend := &cgi.Handler{Path: path, Args: []string{"http-backend"}, Dir: s.Root, Env: s.env(), Stderr: io.Discard}
-	web := httptest.NewServer(s.handler(backend))
+	web := httptest.NewUnstartedServer(s.handler(backend))
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that break off are part of tests
+	if opts.TLS {
+		web.StartTLS()
+		s.CA = filepath.Join(t.TempDir(), "ca.pem")
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw})
+		if err := os.WriteFile(s.CA, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		web.Start()
+	}
 	t.Cleanup(web.Close)
 	s.URL = web.URL
 	return s
