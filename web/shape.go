@@ -51,6 +51,10 @@ type Item struct {
 // Event is all that is known of an event.
 type Event struct {
 	Item
+	// Approval, Command and Rerun are absent where there is none.
+	Approval  *Approval  `json:"approval,omitempty"`
+	Command   *Command   `json:"command,omitempty"`
+	Rerun     *Rerun     `json:"rerun,omitempty"`
 	Decisions []Decision `json:"decisions"`
 	Calls     []Call     `json:"calls"`
 	Reports   []Report   `json:"reports"`
@@ -128,6 +132,8 @@ type Call struct {
 	DurationMS *int64 `json:"duration_ms,omitempty"`
 	Cached     bool   `json:"cached"`
 	Attempt    int    `json:"attempt"`
+	// From is the event of whose run the result was taken over; absent: this one.
+	From string `json:"from,omitempty"`
 }
 
 // Arg is what a parameter got. Of a secret it is only the name.
@@ -198,7 +204,7 @@ func Summary(r run.Run) Item {
 // Detail is a run with everything that is known of it: what the API answers for
 // one event, and what a local run prints as JSON.
 func Detail(r run.Run, reports []run.Report) Event {
-	d := Event{Item: Summary(r), Decisions: []Decision{}, Calls: []Call{}, Reports: []Report{}}
+	d := Event{Item: Summary(r), Approval: approval(r.Approval), Command: command(r.Command), Rerun: rerun(r.Event.Rerun), Decisions: []Decision{}, Calls: []Call{}, Reports: []Report{}}
 	for _, x := range r.Decisions {
 		d.Decisions = append(d.Decisions, decision(x))
 	}
@@ -244,7 +250,7 @@ func call(c run.CallState) Call {
 		return out
 	}
 	out.Outcome, out.Error, out.Value = string(res.Outcome), res.Error, res.Value
-	out.Output, out.OutputCut, out.Cached = res.Output, res.Cut, res.Cached
+	out.Output, out.OutputCut, out.Cached, out.From = res.Output, res.Cut, res.Cached, res.From
 	out.EndedAt = utc(res.Ended)
 	if !res.Begun.IsZero() {
 		out.StartedAt = utc(res.Begun)
