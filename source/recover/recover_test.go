@@ -378,6 +378,7 @@ func TestFaults(t *testing.T) {
 				w.host.Add(attempt(1, guid, 502))
 				want = append(want, guid)
 			}
+			w.db.Pass(30 * minute) // more than a sweep goes back beyond the cursor
 			fail(w)
 			if _, err := w.sweeper.Sweep(t.Context()); err == nil {
 				t.Error("the sweep failed, and nobody was told")
@@ -579,9 +580,10 @@ func TestRepetition(t *testing.T) {
 func TestUnfetchable(t *testing.T) {
 	w := newWorld(t, nil)
 	w.deliver(1, "first")
-	broken, unsigned, foreign := attempt(1, "broken", 502), attempt(1, "unsigned", 502), attempt(1, "foreign", 502)
+	broken, unsigned, foreign, other := attempt(1, "broken", 502), attempt(1, "unsigned", 502), attempt(1, "foreign", 502), attempt(1, "other", 502)
+	other.Shown = "another"
 	broken.Payload, unsigned.Payload = "nonsense", `{"guid":"unsigned","unsigned":true}`
-	w.host.Add(broken, unsigned, foreign)
+	w.host.Add(broken, unsigned, foreign, other)
 	w.host.Fail(func(ask string) error {
 		if ask == "get 1 4" {
 			return fmt.Errorf("gone: %w", run.ErrRefused)
@@ -589,11 +591,14 @@ func TestUnfetchable(t *testing.T) {
 		return nil
 	})
 	w.sweep()
-	if got := w.coverage().String(); got != "72 h: 4 events, 1 delivered, 0 recovered, 2 gaps, 1 refused" {
+	if got := w.coverage().String(); got != "72 h: 5 events, 1 delivered, 0 recovered, 3 gaps, 1 refused" {
 		t.Error(got)
 	}
-	if got := w.gets(); len(got) != 3 {
+	if got := w.gets(); len(got) != 4 {
 		t.Errorf("fetched %v", got)
+	}
+	if got := w.how("other", "another"); len(got) != 0 {
+		t.Errorf("another delivery than the one that is missing was taken in: %v", got)
 	}
 	w.db.Pass(30 * minute)
 	w.sweep()

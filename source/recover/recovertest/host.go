@@ -1,6 +1,7 @@
 package recovertest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,8 @@ type Attempt struct {
 	event.Delivery
 	// Payload is what was sent; empty: `{"guid":…}`. Answer is what was answered.
 	Payload, Answer string
+	// Shown is the GUID among the headers that are shown; empty: the attempt's.
+	Shown string
 }
 
 // Host is a code host that keeps deliveries for 72 hours. Its zero value is not
@@ -144,7 +147,7 @@ func (h *Host) Delivery(ctx context.Context, k event.KnownHook, attempt int64) (
 	}
 	for _, a := range h.kept(k.ID) {
 		if a.ID == attempt {
-			return http.Header{"Guid": {a.GUID}, "Type": {a.Type}}, []byte(a.Payload), []byte(a.Answer), nil
+			return http.Header{"Guid": {cmp.Or(a.Shown, a.GUID)}, "Type": {a.Type}}, []byte(a.Payload), []byte(a.Answer), nil
 		}
 	}
 	return nil, nil, nil, fmt.Errorf("attempt %d: %w", attempt, run.ErrRefused)
