@@ -46,7 +46,7 @@ func (s *Session) arg(ctx context.Context, a run.Arg) (string, error) {
 		}
 		return member, nil
 	case run.ArgSource:
-		id, err = s.tree(ctx, s.spec.Source.Depth)
+		id, err = s.src(ctx)
 	case run.ArgTrigger:
 		id, err = s.trigger(ctx)
 	case run.ArgDirectory, run.ArgFile:

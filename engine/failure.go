@@ -13,6 +13,7 @@ import (
 	"github.com/Khan/genqlient/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 )
 
@@ -29,7 +30,11 @@ const (
 // deadline is a time-out, anything else a cancellation with its cause.
 func Interrupted(ctx context.Context, d time.Duration) (run.Outcome, string) {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return run.TimedOut, "timed out after " + d.Round(time.Millisecond).String()
+		unit := time.Second
+		if d < 10*time.Second {
+			unit = time.Millisecond
+		}
+		return run.TimedOut, "timed out after " + d.Round(unit).String()
 	}
 	cause := context.Cause(ctx)
 	if cause == nil || errors.Is(cause, context.Canceled) {
@@ -132,6 +137,10 @@ func (f *fetchError) Unwrap() error { return f.err }
 
 // failure is the text of a function's error.
 func failure(err error) string {
+	var problem *event.Problem
+	if errors.As(err, &problem) {
+		return problem.Public
+	}
 	var failed *dagger.ExecError
 	if errors.As(err, &failed) {
 		return execText(failed)

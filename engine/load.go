@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dagger.io/dagger"
@@ -30,10 +31,7 @@ func (s *Session) load(ctx context.Context) error {
 	defer cancel()
 	ctx, stop := s.bound(ctx)
 	defer stop(nil)
-	id, err := s.loadModule(ctx)
-	if err == nil {
-		s.module, err = s.describe(ctx, id)
-	}
+	id, err := s.loadDescribed(ctx)
 	if err == nil {
 		err = s.serve(ctx, id)
 	}
@@ -51,6 +49,41 @@ func (s *Session) load(ctx context.Context) error {
 		s.log.Warn().Err(err).Msg("can't keep the module's table; the next event loads it again")
 	}
 	return nil
+}
+
+// loadDescribed loads the module and reads its table. Default paths of folders
+// and files are passed by the caller; the engine resolves those of other types
+// itself, in what the module was loaded from, which must then be everything.
+func (s *Session) loadDescribed(ctx context.Context) (string, error) {
+	id, err := s.loadModule(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.module, err = s.describe(ctx, id)
+	if err != nil || s.plan.Whole != "" {
+		return id, err
+	}
+	param := contextual(s.module.table)
+	if param == "" {
+		return id, nil
+	}
+	s.plan.Whole = fmt.Sprintf("the parameter %s has a default path but is no folder or file", param)
+	s.plan.KeepGit, s.plan.Include, s.plan.Exclude = true, nil, nil
+	return s.loadDescribed(ctx)
+}
+
+// contextual finds a parameter whose default path the engine must resolve.
+func contextual(t run.Table) string {
+	params := slices.Clone(t.Constructor)
+	for _, f := range t.Functions {
+		params = append(params, f.Params...)
+	}
+	for _, p := range params {
+		if p.DefaultPath != "" && !p.Type.Is("Directory") && !p.Type.Is("File") {
+			return p.Name
+		}
+	}
+	return ""
 }
 
 // loadModule hands the module's files to the engine and gives the module's id.

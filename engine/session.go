@@ -48,7 +48,7 @@ type Session struct {
 
 // open starts a session and loads the module into it.
 func (e *Engine) open(ctx context.Context, spec Spec, plan Plan) (*Session, error) {
-	if err := e.checkSubmodules(spec.Source); err != nil {
+	if err := checkSubmodules(spec.Source.Tree, e.cfg.Submodule); err != nil {
 		return nil, err
 	}
 	s := &Session{
@@ -204,7 +204,7 @@ func (s *Session) bound(ctx context.Context) (context.Context, context.CancelCau
 
 // scrubber knows the values that must not leave a session.
 func scrubber(spec Spec) *scrub.Scrubber {
-	values := []string{spec.Source.Tree.Origin.Token}
+	values := []string{spec.Source.Tree.Origin.Token, spec.Source.Subject().Origin.Token}
 	for _, v := range spec.Secrets {
 		values = append(values, v)
 	}

@@ -286,6 +286,20 @@ func TestRealDependenciesInTheRepository(t *testing.T) {
 	}
 }
 
+// A git repository as a default path is the engine's to resolve, and needs all of it.
+func TestRealGitRepositoryAsDefaultPath(t *testing.T) {
+	host := realHost(t)
+	files := enginetest.Module("conformance")
+	files["ci/main.go"] = strings.Replace(libUser, "func (m *Conformance) Answer(ctx context.Context)",
+		"func (m *Conformance) Answer(ctx context.Context,\n\t// +defaultPath=\"/\"\n\trepo *dagger.GitRepository)", 1)
+	files["ci/main.go"] = strings.Replace(files["ci/main.go"], "return dag.Lib().Answer(ctx)", "return repo.Head().Commit(ctx)", 1)
+	src := newRepos(t).put(t, files)
+	r := callReal(t, openReal(t, newEngine(t, engine.Config{RunnerHost: host}), engine.Spec{Source: src}), textCall("answer"))
+	if r.Outcome != run.Success || r.Value != src.Tree.SHA {
+		t.Errorf("got %+v", r)
+	}
+}
+
 const libUser = `package main
 
 import (

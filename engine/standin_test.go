@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/franela/pocketci/engine"
+	"github.com/franela/pocketci/engine/enginetest"
+	"github.com/franela/pocketci/run"
 )
 
 // The stand-in is this test binary in the dagger CLI's place: it answers a
@@ -30,9 +33,33 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("POCKETCI_STANDIN"); dir != "" {
 		os.Exit(standin(dir, os.Getenv("POCKETCI_STANDIN_MODE")))
 	}
+	if dir := os.Getenv("POCKETCI_AGENT"); dir != "" {
+		os.Exit(agent(dir))
+	}
 	code := m.Run()
 	stopReal()
 	os.Exit(code)
+}
+
+// agent is a process that opens a session, says so and stays.
+func agent(dir string) int {
+	e, err := engine.New(engine.Config{Dir: filepath.Join(dir, "data"), Key: make([]byte, 32), Environ: os.Environ()})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	files := enginetest.NewFiles(enginetest.Module("conformance"))
+	s, err := e.Open(context.Background(), engine.Spec{Source: run.Source{ModulePath: "ci", Depth: 1, Tree: run.Tree{
+		SHA: "3f2a", Files: files, Origin: run.Origin{URL: "https://git.example.org/o/n", SHA: "3f2a"},
+	}}})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("open")
+	io.Copy(io.Discard, os.Stdin)
+	s.Close()
+	return 0
 }
 
 const standinToken = "the-session-token"
@@ -58,15 +85,21 @@ func newStandin(t *testing.T, mode string, cfg engine.Config) (*engine.Engine, s
 	if err := os.WriteFile(cfg.CLI, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if cfg.RunnerHost == "" {
+		cfg.RunnerHost = listener(t)
+	}
+	return newEngine(t, cfg), dir
+}
+
+// listener is an address at which somebody takes connections.
+func listener(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	if cfg.RunnerHost == "" {
-		cfg.RunnerHost = "tcp://" + l.Addr().String()
-	}
-	return newEngine(t, cfg), dir
+	return "tcp://" + l.Addr().String()
 }
 
 // noted reads what the stand-in has noted.

@@ -12,15 +12,16 @@ import (
 	"github.com/franela/pocketci/run"
 )
 
-// checkSubmodules refuses a repository whose submodules the operator does not
-// allow, before the engine, which fetches them along with every tree and with
-// the repository's own credentials, would follow them. Submodules of submodules
-// can't be seen from here: allow only repositories that are trusted with that.
-func (e *Engine) checkSubmodules(src run.Source) error {
-	if src.Tree.Origin.URL == "" {
+// checkSubmodules refuses a tree with submodules that are not allowed, before
+// the engine, which fetches them along with every tree and with the repository's
+// own credentials, would follow them. Without allow none is. Submodules of
+// submodules can't be seen from here: allow only repositories that are trusted
+// with that.
+func checkSubmodules(tree run.Tree, allow func(repository, submodule string) bool) error {
+	if tree.Origin.URL == "" {
 		return nil // a working tree is handed over as it is
 	}
-	text, err := src.Tree.Files.ReadFile(".gitmodules")
+	text, err := tree.Files.ReadFile(".gitmodules")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -28,11 +29,11 @@ func (e *Engine) checkSubmodules(src run.Source) error {
 		return fmt.Errorf("read .gitmodules: %w", err)
 	}
 	for _, line := range submoduleURLs(string(text)) {
-		target := resolveSubmodule(src.Tree.Origin.URL, line)
-		if e.cfg.Submodule == nil || !e.cfg.Submodule(src.Tree.Origin.URL, target) {
+		target := resolveSubmodule(tree.Origin.URL, line)
+		if allow == nil || !allow(tree.Origin.URL, target) {
 			return &event.Problem{
 				Public: fmt.Sprintf("the submodule %s is not allowed", clip(line, 200)),
-				Hint:   "submodules may lead to repositories only that the operator allows",
+				Hint:   "submodules may lead to repositories only that the operator allows, and those of a fork's commit are never followed",
 			}
 		}
 	}

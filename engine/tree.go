@@ -43,11 +43,26 @@ type idOf struct {
 	}
 }
 
-// tree gives the id of the event's tree, .git included. depth is as in
-// run.Source: 1 is the commit alone, 0 is everything, with tags.
+// tree gives the id of the tree that the module comes from, .git included. depth
+// is as in run.Source: 1 is the commit alone, 0 is everything, with tags.
 func (s *Session) tree(ctx context.Context, depth int) (string, error) {
-	return s.memo.get(ctx, s.ctx, fmt.Sprint("tree ", depth), func(ctx context.Context) (string, error) {
-		origin := s.spec.Source.Tree.Origin
+	return s.treeOf(ctx, "tree", s.spec.Source.Tree.Origin, depth)
+}
+
+// src gives the id of the tree that the event is about: that of a fork's commit,
+// where the module is not taken from there.
+func (s *Session) src(ctx context.Context) (string, error) {
+	if s.spec.Source.Head == nil {
+		return s.tree(ctx, s.spec.Source.Depth)
+	}
+	if err := checkSubmodules(*s.spec.Source.Head, nil); err != nil {
+		return "", err
+	}
+	return s.treeOf(ctx, "head", s.spec.Source.Head.Origin, s.spec.Source.Depth)
+}
+
+func (s *Session) treeOf(ctx context.Context, name string, origin run.Origin, depth int) (string, error) {
+	return s.memo.get(ctx, s.ctx, fmt.Sprint(name, " ", depth), func(ctx context.Context) (string, error) {
 		if origin.Dir != "" {
 			return s.hostDirectory(ctx, origin.Dir, nil, nil)
 		}

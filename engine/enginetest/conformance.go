@@ -56,6 +56,7 @@ func Conformance(t *testing.T, start func(t *testing.T) Subject) {
 	t.Run("table", func(t *testing.T) { testTable(t, start(t)) })
 	t.Run("returns", func(t *testing.T) { testReturns(t, start(t)) })
 	t.Run("arguments", func(t *testing.T) { testArguments(t, start(t)) })
+	t.Run("a fork's commit", func(t *testing.T) { testHead(t, start(t)) })
 	t.Run("failures", func(t *testing.T) { testFailures(t, start(t)) })
 	t.Run("output", func(t *testing.T) { testOutput(t, start(t)) })
 	t.Run("secrets", func(t *testing.T) { testSecrets(t, start(t)) })

@@ -160,7 +160,7 @@ func (p *performance) contents(name string) (string, error) {
 	case a.Kind == run.ArgTrigger:
 		return string(p.s.spec.Trigger), nil
 	}
-	b, err := p.s.spec.Source.Tree.Files.ReadFile(place(p.s.spec.Source, a))
+	b, err := filesOf(p.s.spec.Source, a).ReadFile(place(p.s.spec.Source, a))
 	return string(b), err
 }
 
@@ -172,7 +172,7 @@ func (p *performance) entries(name string) (string, error) {
 		return "", fmt.Errorf("no directory was passed as %s", name)
 	}
 	folder := place(p.s.spec.Source, a)
-	list, err := p.s.spec.Source.Tree.Files.ReadDir(folder)
+	list, err := filesOf(p.s.spec.Source, a).ReadDir(folder)
 	if err != nil {
 		return "", err
 	}
@@ -187,6 +187,14 @@ func (p *performance) entries(name string) (string, error) {
 	}
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), "\n"), nil
+}
+
+// filesOf are those that an argument is taken from.
+func filesOf(src run.Source, a run.Arg) run.Files {
+	if a.Kind == run.ArgSource {
+		return src.Subject().Files
+	}
+	return src.Tree.Files
 }
 
 // place is the path of an argument in the event's tree.

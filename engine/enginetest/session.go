@@ -188,7 +188,7 @@ func (s *Session) key(ctx context.Context, c run.Call) string {
 		case run.ArgTrigger:
 			inputs = append(inputs, string(s.spec.Trigger))
 		case run.ArgSource:
-			inputs = append(inputs, s.spec.Source.Tree.SHA)
+			inputs = append(inputs, s.spec.Source.Subject().SHA)
 		case run.ArgDirectory, run.ArgFile:
 			hash, err := s.spec.Source.Tree.Files.Hash(ctx, place(s.spec.Source, a))
 			inputs = append(inputs, hash, err)
