@@ -17,7 +17,7 @@ const (
 	// suspect is, so that the next death tells them apart.
 	suspect = 3
 	// suspectWait is how long a suspect waits before it asks for its turn again.
-	suspectWait = 5 * time.Second
+	suspectWait = time.Second
 )
 
 // suspects lets one suspect be worked on at a time.

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/franela/pocketci/internal/fault"
+)
+
+// The fault test's sizes; see package fault.
+var (
+	faultFull   = flag.Bool("fault.full", false, "the fault test with 1,000 deliveries and 50 random kills")
+	faultEngine = flag.Bool("fault.engine", false, "the fault test with a real engine")
+	faultSeed   = flag.Uint64("fault.seed", 1, "where the fault test begins its random numbers")
+)
+
+// program makes the agent's process: this test binary run again as the real program.
+func program(tb testing.TB, args ...string) func() *exec.Cmd {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return func() *exec.Cmd {
+		cmd := exec.Command(self, args...)
+		cmd.Args[0] = "agent"
+		return cmd
+	}
+}
+
+// TestFault holds that nothing is lost and nothing is done twice, whatever
+// happens to the agent and to its engine.
+func TestFault(t *testing.T) {
+	for name, faults := range map[string]bool{"the agent dies": false, "the agent and its engine die": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := fault.Config{
+				Happenings: 100, Kills: 8, Stops: 1, Ends: 1, Rounds: 1,
+				Faults: faults, Seed: *faultSeed,
+			}
+			if *faultFull {
+				c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 870, 50, 5, 5, 2
+			}
+			try(t, c)
+		})
+	}
+}
+
+// try makes a trial with a fake engine and prints its table.
+func try(t *testing.T, c fault.Config) {
+	t.Helper()
+	c.Dir = t.TempDir()
+	c.Command, c.Log = program(t), t.Logf
+	c.Clients, c.Lease = 8, 4*time.Second
+	if c.Fake == "" {
+		c.Fake = filepath.Join(c.Dir, "engine")
+		c.Env = append(c.Env, "FAKE_ENGINE="+c.Fake, fault.SilenceVariable+"=300ms")
+	}
+	report, err := fault.Run(t.Context(), c)
+	if report != nil {
+		t.Logf("\n%s", report)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range report.Problems {
+		t.Error(p)
+	}
+	for _, p := range fault.Points() {
+		if report.Reached(p) == 0 {
+			t.Errorf("the agent never died at the point %q", p)
+		}
+	}
+}

@@ -1,0 +1,408 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/franela/pocketci/vcs/github/githubtest"
+)
+
+// Config says how hard the agent is tried.
+type Config struct {
+	// Command makes the agent's process, not yet started. Its environment and its
+	// standard error are set here.
+	Command func() *exec.Cmd
+	// Env is what every start gets.
+	Env []string
+	// Dir is an empty folder for everything.
+	Dir string
+
+	// Happenings are what happens at the code host; about a sixth of them is
+	// delivered more than once.
+	Happenings int
+	// Clients deliver at once.
+	Clients int
+	// Kills are kill -9 at random moments, Stops are SIGSTOP for longer than half
+	// a lease, Ends are SIGTERM; Rounds is how often each named point is gone through.
+	Kills, Stops, Ends, Rounds int
+	// Lease is how long leases last.
+	Lease time.Duration
+	// Fake is the folder that controls a fake engine; with Faults it dies, hangs
+	// and is gone now and then.
+	Fake   string
+	Faults bool
+	// Seed makes the same trial again, as far as the machine allows.
+	Seed uint64
+	// Log is told of each step.
+	Log func(format string, args ...any)
+}
+
+// step is one life of the agent's process.
+type step struct {
+	kind  string // kill, stop, end or a point
+	point string
+	n     int
+	after time.Duration
+}
+
+// steps are the lives, shuffled.
+func (c Config) steps(random *rand.Rand) []step {
+	var all []step
+	moment := func() time.Duration { return time.Duration(random.IntN(1200)) * time.Millisecond }
+	for range c.Kills {
+		all = append(all, step{kind: "kill", after: moment()})
+	}
+	for range c.Stops {
+		all = append(all, step{kind: "stop", after: moment()})
+	}
+	for range c.Ends {
+		all = append(all, step{kind: "end", after: moment()})
+	}
+	for range c.Rounds {
+		for _, p := range Points() {
+			most := 6
+			if p == Verified || p == Stored {
+				most = 2 // there are few deliveries in each step
+			}
+			all = append(all, step{kind: "point", point: p, n: 1 + random.IntN(most)})
+		}
+	}
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// delivery is one that is still to be made.
+type delivery struct {
+	of   *happening
+	guid string
+}
+
+// trial is the test under way.
+type trial struct {
+	Config
+	gh     *githubtest.Server
+	agent  *agent
+	random *rand.Rand
+	all    []*happening
+
+	mu      sync.Mutex
+	pending []delivery
+	// taken are the ids that were answered with 2xx, by GUID.
+	taken  map[string]string
+	report Report
+}
+
+var errPatience = errors.New("the agent took too long")
+
+// patience is how long one step may take.
+const patience = 2 * time.Minute
+
+// Run tries the agent and gives what came of it. The report's Problems are what
+// does not hold; an error is what kept the trial from its end.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	random := rand.New(rand.NewPCG(c.Seed, c.Seed))
+	gh, err := githubtest.Serve(githubtest.Config{Dir: filepath.Join(c.Dir, "github"), RateLimit: 1e9})
+	if err != nil {
+		return nil, err
+	}
+	defer gh.Close()
+	t := &trial{Config: c, gh: gh, random: random, taken: map[string]string{}}
+	t.report.reached = map[string]int{}
+	if t.agent, err = t.newAgent(); err != nil {
+		return nil, err
+	}
+	if t.all, err = load(ctx, gh, c.Happenings, random); err != nil {
+		return nil, err
+	}
+	t.plan()
+	begun := time.Now()
+	if err := t.live(ctx); err != nil {
+		return &t.report, fmt.Errorf("%w\n%s", err, t.agent.said())
+	}
+	t.report.Took = time.Since(begun)
+	return &t.report, nil
+}
+
+func (t *trial) newAgent() (*agent, error) {
+	listen, err := free()
+	if err != nil {
+		return nil, err
+	}
+	api, err := free()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(t.Dir, "data")
+	return &agent{
+		command: t.Command, hook: "http://" + listen, api: "http://" + api, dataDir: data,
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: t.Clients}, Timeout: 10 * time.Second},
+		env: append([]string{
+			"GITHUB_USERNAME=" + t.gh.Login(), "GITHUB_TOKEN=" + t.gh.Token(), "X_HUB_SIGNATURE=" + secret,
+			"POCKETCI_GITHUB_URL=" + t.gh.URL, "POCKETCI_LISTEN=" + listen, "POCKETCI_API_LISTEN=" + api,
+			"POCKETCI_DATA_DIR=" + data, "POCKETCI_LOG_LEVEL=warn", "POCKETCI_LOG_FORMAT=json",
+			"POCKETCI_SHUTDOWN_GRACE=1s", "POCKETCI_MAX_EVENTS=4", "POCKETCI_MAX_CALLS=4",
+			TraceVariable + "=" + t.tracePath(), LeaseVariable + "=" + t.Lease.String(),
+		}, t.Env...),
+	}, nil
+}
+
+const secret = "s3cret"
+
+func (t *trial) tracePath() string { return filepath.Join(t.Dir, "trace.jsonl") }
+
+// plan puts the deliveries in an order: shuffled, with repetitions, the last part
+// of them long after what happened later.
+func (t *trial) plan() {
+	for _, h := range t.all {
+		for _, guid := range h.guids {
+			t.pending = append(t.pending, delivery{h, guid})
+		}
+		if t.random.IntN(12) == 0 {
+			t.pending = append(t.pending, delivery{h, h.guids[0]})
+		}
+	}
+	t.random.Shuffle(len(t.pending), func(i, j int) { t.pending[i], t.pending[j] = t.pending[j], t.pending[i] })
+}
+
+// live lets the agent live and die, then live until all is done.
+func (t *trial) live(ctx context.Context) error {
+	if t.Faults {
+		faults, stop := context.WithCancelCause(ctx)
+		var gone sync.WaitGroup
+		gone.Go(func() { t.starve(faults) })
+		defer gone.Wait()
+		defer stop(errDied)
+		if err := t.lives(ctx); err != nil {
+			return err
+		}
+		stop(errDied)
+		gone.Wait()
+	} else if err := t.lives(ctx); err != nil {
+		return err
+	}
+	return t.settle(ctx)
+}
+
+func (t *trial) lives(ctx context.Context) error {
+	steps := t.steps(t.random)
+	for i, s := range steps {
+		share := len(t.pending) / (len(steps) - i)
+		if i == 0 {
+			share = len(t.pending) * 2 / 5 // the first rush
+		}
+		timed, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
+		begun := time.Now()
+		err := t.step(timed, s, share)
+		cancel()
+		t.Log("%3d %-5s %-12s %d deliveries, %s", i, s.kind, s.point, share, time.Since(begun).Round(time.Millisecond))
+		if err != nil {
+			return fmt.Errorf("step %d (%s %s): %w", i, s.kind, s.point, err)
+		}
+	}
+	return nil
+}
+
+// step is one life: deliveries go in while the process is made to end.
+func (t *trial) step(ctx context.Context, s step, share int) error {
+	var env []string
+	if s.kind == "point" {
+		env = append(env, fmt.Sprintf("%s=%s:%d", PointVariable, s.point, s.n))
+	}
+	if err := t.agent.start(env...); err != nil {
+		return err
+	}
+	var delivering sync.WaitGroup
+	defer delivering.Wait()
+	defer t.agent.kill() // in the middle of the deliveries
+	if err := t.agent.up(ctx); err != nil && !errors.Is(err, errDied) {
+		return err
+	}
+	delivering.Go(func() { t.deliver(ctx, share) })
+	switch s.kind {
+	case "point":
+		return t.point(ctx, s)
+	case "stop":
+		pause(ctx, s.after)
+		t.agent.signal(syscall.SIGSTOP)
+		pause(ctx, t.Lease*5/8)
+		t.agent.signal(syscall.SIGCONT)
+		pause(ctx, s.after)
+		t.report.Stopped++
+	case "end":
+		pause(ctx, s.after)
+		t.agent.signal(syscall.SIGTERM)
+		select {
+		case <-t.agent.ended:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		t.report.Ended++
+		return t.agent.exit
+	default:
+		pause(ctx, s.after)
+		t.report.Killed++
+	}
+	if t.agent.dead() {
+		return fmt.Errorf("%w by itself: %w", errDied, t.agent.exit)
+	}
+	return nil
+}
+
+// point waits until the process has killed itself at its point. One that it does
+// not come to any more, for want of work, is left out.
+func (t *trial) point(ctx context.Context, s step) error {
+	timer := time.NewTimer(10 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-t.agent.ended:
+		t.report.reached[s.point]++
+		var exit *exec.ExitError
+		if errors.As(t.agent.exit, &exit) {
+			if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
+				return nil
+			}
+		}
+		return fmt.Errorf("%w by itself: %v", errDied, t.agent.exit)
+	case <-timer.C:
+		t.Log("point %s was not reached %d times", s.point, s.n)
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// pause waits; it is the driver's clock, nothing that is tested depends on it.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// deliver makes so many deliveries at full speed. What gets no 2xx is delivered
+// again later.
+func (t *trial) deliver(ctx context.Context, n int) {
+	t.mu.Lock()
+	n = min(n, len(t.pending))
+	now := append([]delivery(nil), t.pending[:n]...)
+	t.pending = t.pending[n:]
+	t.mu.Unlock()
+	line := make(chan delivery)
+	var clients sync.WaitGroup
+	for range t.Clients {
+		clients.Go(func() {
+			for d := range line {
+				t.post(ctx, d)
+			}
+		})
+	}
+	for _, d := range now {
+		line <- d
+	}
+	close(line)
+	clients.Wait()
+}
+
+// post makes one delivery.
+func (t *trial) post(ctx context.Context, d delivery) {
+	id, code, err := t.agent.post(ctx, d)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.report.Sent++
+	if err != nil || code/100 != 2 {
+		t.report.Refused++
+		t.pending = append(t.pending, d)
+		return
+	}
+	if code == http.StatusOK {
+		t.report.Repeated++
+	}
+	t.taken[d.guid] = id
+}
+
+func (a *agent) post(ctx context.Context, d delivery) (id string, code int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.hook+"/", bytes.NewReader(d.of.payload))
+	if err != nil {
+		return "", 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-GitHub-Event", d.of.event)
+	req.Header.Set("X-GitHub-Delivery", d.guid)
+	req.Header.Set("X-Hub-Signature-256", githubtest.Sign(secret, d.of.payload))
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return "", 0, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", 0, err
+	}
+	return receipt(body), resp.StatusCode, nil
+}
+
+// starve takes a fake engine away, hangs it and loses its calls, now and then.
+func (t *trial) starve(ctx context.Context) {
+	random := rand.New(rand.NewPCG(t.Seed, 1))
+	for ctx.Err() == nil {
+		pause(ctx, time.Duration(200+random.IntN(800))*time.Millisecond)
+		fault := []string{"lost", "hang", "down"}[random.IntN(3)]
+		file := filepath.Join(t.Fake, fault)
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			continue // there is no engine yet
+		}
+		pause(ctx, time.Duration(50+random.IntN(400))*time.Millisecond)
+		_ = os.Remove(file)
+		t.mu.Lock()
+		t.report.Starved++
+		t.mu.Unlock()
+	}
+}
+
+// settle lets the agent work off what is left, ends it, and holds what came of
+// it against what must have.
+func (t *trial) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*patience, errPatience)
+	defer cancel()
+	if err := t.agent.start(); err != nil {
+		return err
+	}
+	defer t.agent.kill()
+	if err := t.agent.up(ctx); err != nil {
+		return err
+	}
+	for len(t.pending) > 0 && ctx.Err() == nil {
+		t.deliver(ctx, len(t.pending))
+	}
+	err := t.agent.until(ctx, func() (bool, error) {
+		r, _, err := t.agent.ready(ctx)
+		if err != nil || r.busy() > 0 {
+			pause(ctx, 200*time.Millisecond)
+			return false, nil
+		}
+		return true, nil
+	})
+	if err != nil {
+		r, _, _ := t.agent.ready(context.WithoutCancel(ctx))
+		return fmt.Errorf("%w: %+v", err, r)
+	}
+	if err := t.judge(ctx); err != nil {
+		return err
+	}
+	t.agent.signal(syscall.SIGTERM)
+	<-t.agent.ended
+	return t.agent.exit
+}
