@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -28,37 +28,32 @@ import (
 // functions do stands in comments in the modules (see enginetest).
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"agent": func() { os.Exit(agentUnderTest()) },
+		"agent": func() { os.Exit(execute(context.Background(), os.Args[1:], system(fakeEngine))) },
 	})
 }
 
-// agentUnderTest is the program as tests run it: with the fake engine where
-// FAKE_ENGINE names its folder, and failing as the environment says.
-func agentUnderTest() int {
-	w := system(daggerEngine)
-	if os.Getenv("FAKE_ENGINE") != "" {
-		w = system(fakeEngine)
-	}
-	var err error
-	if w.trial, err = trialOf(os.Getenv); err != nil {
-		return complain(os.Stderr, err)
-	}
-	return execute(context.Background(), os.Args[1:], w)
-}
-
-// fakeEngine is controlled by the files in FAKE_ENGINE.
-func fakeEngine(_ engine.Config, live func(string) io.Writer) (runtime, error) {
-	silence, _ := time.ParseDuration(os.Getenv(fault.SilenceVariable)) // empty: as it is
+// fakeEngine is controlled by the files in FAKE_ENGINE; that of a named host
+// by those in a folder beside it.
+func fakeEngine(c engine.Config, live func(string) io.Writer) (runtime, error) {
 	f, err := enginetest.New(enginetest.Config{
 		Reader: func(ctx context.Context, src run.Source) (run.Table, error) {
 			return offline.Read(ctx, src.Tree.Files, src.ModulePath)
 		},
-		Control: os.Getenv("FAKE_ENGINE"), Silence: silence,
+		Control: controlOf(os.Getenv("FAKE_ENGINE"), c.RunnerHost),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return fake{f, live}, nil
+}
+
+// controlOf is the folder of the engine at a host: FAKE_ENGINE itself where none
+// is named, else FAKE_ENGINE-<host> without its scheme.
+func controlOf(dir, host string) string {
+	if _, name, ok := strings.Cut(host, "://"); ok {
+		return dir + "-" + strings.ReplaceAll(name, "/", "_")
+	}
+	return dir
 }
 
 // fake is the fake engine in dispatch's words.

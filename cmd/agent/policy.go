@@ -15,6 +15,7 @@ type policy struct {
 	grants    config.Grants
 	strangers config.Strangers
 	bots      config.Bots
+	untrusted config.Untrusted
 }
 
 // Settings reads pocketci.yaml.

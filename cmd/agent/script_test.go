@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -28,24 +29,26 @@ const patience = 60 * time.Second
 // TestScripts runs testdata/script over the real program, with a GitHub of its
 // own for each script. The engine is the fake one: see main_test.go.
 func TestScripts(t *testing.T) {
+	commands := laneCommands()
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"up":      cmdUp,
+		"get":     cmdGet,
+		"repo":    cmdRepo,
+		"commit":  cmdCommit,
+		"fork":    cmdFork,
+		"deliver": cmdDeliver,
+		"await":   cmdAwait,
+		"status":  cmdStatus,
+		"outage":  cmdOutage,
+		"calls":   cmdCalls,
+		"nowhere": cmdNowhere,
+		"exits":   cmdExits,
+	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup:               setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":      cmdUp,
-			"get":     cmdGet,
-			"repo":    cmdRepo,
-			"commit":  cmdCommit,
-			"fork":    cmdFork,
-			"deliver": cmdDeliver,
-			"await":   cmdAwait,
-			"status":  cmdStatus,
-			"outage":  cmdOutage,
-			"calls":   cmdCalls,
-			"nowhere": cmdNowhere,
-			"exits":   cmdExits,
-		},
+		Cmds:                commands,
 	})
 }
 
@@ -213,6 +216,9 @@ func commit(ts *testscript.TestScript, bare, folder, branch string) {
 	must("update-ref", "refs/heads/"+branch, sha)
 	ts.Setenv("BEFORE", before)
 	ts.Setenv("SHA", sha)
+	if branch == "main" {
+		ts.Setenv("BASE", sha)
+	}
 }
 
 // cmdFork opens a pull request from a fork that holds a folder's content, and
@@ -325,9 +331,13 @@ func cmdOutage(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // cmdCalls compares the functions that the engine was asked to call, in
-// alphabetical order, with what is wanted: calls [function…]
+// alphabetical order, with what is wanted: calls [-at host] [function…]
 func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
-	got, err := called(ts.Getenv("FAKE_ENGINE"))
+	dir := ts.Getenv("FAKE_ENGINE")
+	if len(args) > 1 && args[0] == "-at" {
+		dir, args = dir+"-"+args[1], args[2:]
+	}
+	got, err := called(dir)
 	ts.Check(err)
 	if strings.Join(got, " ") != strings.Join(args, " ") {
 		ts.Fatalf("called: %q, want %q", got, args)

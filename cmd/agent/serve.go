@@ -92,7 +92,7 @@ func (a *agent) operator(w world, env *config.Environment) (err error) {
 	if err := env.TakeGranted(grants); err != nil {
 		return err
 	}
-	a.policy = policy{env: env, grants: grants, strangers: a.settings.AllowStranger, bots: a.settings.TrustBot}
+	a.policy = policy{env: env, grants: grants, strangers: a.settings.AllowStranger, bots: a.settings.TrustBot, untrusted: a.settings.Untrusted}
 	if a.urls, err = github.NewURLs(a.settings.GitHubURL, a.settings.GitHubAPIURL); err != nil {
 		return err
 	}
@@ -128,9 +128,13 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 		return err
 	}
 	j := a.joints(w)
+	lanes, err := a.lanes(w, j.engine)
+	if err != nil {
+		return err
+	}
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Queue: j.queue, Recorder: j.recorder, Identities: a.store,
-		Repositories: a.mirrors, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine,
+		Repositories: a.mirrors, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine, Lanes: lanes,
 		MaxEvents: a.settings.MaxEvents, MaxCalls: a.settings.MaxCalls, CallTimeout: a.settings.CallTimeout,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,11 @@ func called(r run.Run, d run.Decision) (run.StatusState, string) {
 	c, begun := find(r, d)
 	switch {
 	case begun && c.Result != nil:
-		return ended(r, *c.Result)
+		state, text := ended(r, *c.Result)
+		if state == run.StatusSuccess && ofBase(r, c.Call) {
+			text += ", of the base's files"
+		}
+		return state, text
 	case r.State == run.Done:
 		return run.StatusError, either(problem(r), r.Note, string(unsuccessful(r.Outcome)), "not called")
 	case r.State != run.Running:
@@ -141,6 +146,19 @@ func ended(r run.Run, res run.Result) (run.StatusState, string) {
 		return run.StatusError, either(res.Error, r.Note, "cancelled")
 	}
 	return run.StatusError, either(res.Error, problem(r), "error of the agent; its log has the cause")
+}
+
+// ofBase tells whether a call for a fork's commit was given files, and none of
+// them the commit's: its success says nothing about that.
+func ofBase(r run.Run, c run.Call) bool {
+	files := false
+	for _, a := range slices.Concat(c.Constructor, c.Args) {
+		if a.Kind == run.ArgSource {
+			return false
+		}
+		files = files || a.Kind == run.ArgDirectory || a.Kind == run.ArgFile
+	}
+	return files && r.Approval != nil
 }
 
 // succeeded says how long a function took, to a tenth of a second below ten.

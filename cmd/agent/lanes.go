@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/franela/pocketci/config"
+	"github.com/franela/pocketci/dispatch"
+	"github.com/franela/pocketci/engine"
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/vcs/github"
+)
+
+// lanes is what commits of forks need, and comments that ask for something.
+// trusted is the engine for everything else.
+func (a *agent) lanes(w world, trusted dispatch.Engine) (dispatch.Lanes, error) {
+	l := dispatch.Lanes{
+		Rules: a.policy, Approvals: a.store, Writers: a.github, Pulls: a.github,
+		Comments: remarks{a.github}, Answers: a.github, Replies: a.store, History: a.store, Events: a.store,
+	}
+	if c, ok := any(a.store).(dispatch.Cancels); ok {
+		l.Cancels = c
+	}
+	switch host := a.settings.Untrusted.Engine; host {
+	case "":
+	case config.Same:
+		l.Engine = trusted
+	default:
+		e, err := a.untrustedEngine(w, host)
+		if err != nil {
+			return l, err
+		}
+		l.Engine = e
+	}
+	return l, nil
+}
+
+// untrustedEngine is the engine that the operator named for commits of forks,
+// with folders of its own. It gets nothing of the agent's that it can do without.
+func (a *agent) untrustedEngine(w world, host string) (dispatch.Engine, error) {
+	key, err := sessionKey(a.settings.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	return w.engine(engine.Config{
+		RunnerHost: host, Dir: filepath.Join(a.settings.DataDir, "engine-untrusted"), Key: key,
+		Environ: w.process.Environ(), AllowUnpinned: a.settings.AllowUnpinned, Clock: w.clock, Log: a.log,
+	}, nil)
+}
+
+// remarks reads comments at pull requests.
+type remarks struct{ *github.Client }
+
+// Said is what the event's payload says.
+func (remarks) Said(e event.Event) (run.Comment, bool) { return github.Said(e) }
+
+// Comment is what the code host says now.
+func (r remarks) Comment(ctx context.Context, repo event.Repo, id int64) (run.Comment, error) {
+	return r.Client.Comment(ctx, repo, id)
+}
+
+// AllowsUntrusted tells whether the operator listed the variable for the function.
+func (p policy) AllowsUntrusted(repo event.Repo, function, variable string) bool {
+	return p.untrusted.Secrets.Allows(repo.FullName(), function, variable)
+}
+
+// TrustsForks tells whether the operator listed the repository.
+func (p policy) TrustsForks(repo event.Repo) bool { return p.untrusted.Forks.Trusts(repo.FullName()) }
