@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -28,18 +29,33 @@ import (
 // functions do stands in comments in the modules (see enginetest).
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"agent": func() { os.Exit(execute(context.Background(), os.Args[1:], system(fakeEngine))) },
+		"agent": func() { os.Exit(agentUnderTest()) },
 	})
+}
+
+// agentUnderTest is the program as tests run it: with the fake engine where
+// FAKE_ENGINE names its folder, and failing as the environment says.
+func agentUnderTest() int {
+	w := system(daggerEngine)
+	if os.Getenv("FAKE_ENGINE") != "" {
+		w = system(fakeEngine)
+	}
+	var err error
+	if w.trial, err = trialOf(os.Getenv); err != nil {
+		return complain(os.Stderr, err)
+	}
+	return execute(context.Background(), os.Args[1:], w)
 }
 
 // fakeEngine is controlled by the files in FAKE_ENGINE; that of a named host
 // by those in a folder beside it.
 func fakeEngine(c engine.Config, live func(string) io.Writer) (runtime, error) {
+	silence, _ := time.ParseDuration(os.Getenv(fault.SilenceVariable)) // empty: as it is
 	f, err := enginetest.New(enginetest.Config{
 		Reader: func(ctx context.Context, src run.Source) (run.Table, error) {
 			return offline.Read(ctx, src.Tree.Files, src.ModulePath)
 		},
-		Control: controlOf(os.Getenv("FAKE_ENGINE"), c.RunnerHost),
+		Control: controlOf(os.Getenv("FAKE_ENGINE"), c.RunnerHost), Silence: silence,
 	})
 	if err != nil {
 		return nil, err
