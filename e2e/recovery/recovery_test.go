@@ -5,6 +5,7 @@ package recovery_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"github.com/franela/pocketci/source/webhook"
 	"github.com/franela/pocketci/store"
 	"github.com/franela/pocketci/store/storetest"
+	"github.com/franela/pocketci/vcs/git"
 	"github.com/franela/pocketci/vcs/github"
 	"github.com/franela/pocketci/vcs/github/githubtest"
 )
@@ -115,7 +117,31 @@ func (w *world) draw() {
 		Vendor: "github", Host: record, Maker: found, Repositories: w.store, Heads: w.store, Moves: w.store,
 		Events: w.store, Turns: w.store, Clock: w.db.Clock.Now, Log: log,
 	}))(w)
-	w.order = refs.NewOrder(w.store, record, record)
+	w.order = refs.NewOrder(w.store, record, w.ancestry(urls))
+}
+
+// ancestry asks the mirrors; a commit that is gone is nobody's ancestor.
+func (w *world) ancestry(urls github.URLs) refs.Ancestry {
+	w.Helper()
+	mirrors := ok(git.New(git.Config{
+		Dir: w.TempDir(), Clock: w.db.Clock.Now, Log: w.log,
+		Remote: func(r event.Repo) (git.Remote, error) {
+			url, err := urls.Clone(r)
+			return git.Remote{URL: url, Username: "x", Token: w.gh.Token()}, err
+		},
+	}))(w)
+	w.Cleanup(func() { _ = mirrors.Close() })
+	return ancestry{mirrors}
+}
+
+type ancestry struct{ mirrors *git.Mirrors }
+
+func (a ancestry) IsAncestor(ctx context.Context, repo event.Repo, older, newer string) (bool, error) {
+	is, err := a.mirrors.IsAncestor(ctx, repo, older, newer)
+	if errors.Is(err, git.ErrGone) {
+		return false, nil
+	}
+	return is, err
 }
 
 func (w *world) git(args ...string) string {
@@ -291,6 +317,26 @@ func TestWrongSecret(t *testing.T) {
 	if got := w.covered(); got != "72 h: 2 events, 1 delivered, 0 recovered, 0 gaps, 1 refused" {
 		t.Error(got)
 	}
+}
+
+// TestLate: by ancestry, where neither the head nor what was delivered tells.
+func TestLate(t *testing.T) {
+	w := newWorld(t)
+	w.push(main, "")
+	type moved struct{ before, after string }
+	var pushes []moved
+	for range 5 {
+		before, after := w.commit(main)
+		pushes = append(pushes, moved{before, after})
+	}
+	for _, i := range []int{3, 1, 0} { // the others are still on their way
+		w.deliver("", w.gh.PushPayload(repoName, main, pushes[i].before, pushes[i].after))
+	}
+	w.wants("webhook push", "webhook push", "webhook push outdated", "webhook push outdated")
+	forced := w.git("commit-tree", "-m", "forced", w.git("hash-object", "-t", "tree", "-w", "/dev/null"))
+	w.git("update-ref", main, forced)
+	w.deliver("", w.gh.PushPayload(repoName, main, pushes[4].after, forced))
+	w.wants("webhook push", "webhook push", "webhook push outdated", "webhook push outdated", "webhook push")
 }
 
 // TestTwoHooks: one GUID from a repository's and an organization's hook is one event.
