@@ -32,7 +32,7 @@ func Interrupted(ctx context.Context, d time.Duration) (run.Outcome, string) {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		unit := time.Second
 		if d < 10*time.Second {
-			unit = time.Millisecond
+			unit = 100 * time.Millisecond
 		}
 		return run.TimedOut, "timed out after " + d.Round(unit).String()
 	}

@@ -132,16 +132,6 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// alive tells whether the process still runs.
-func (p *process) alive() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
-	}
-}
-
 // lastBytes keeps the end of what is written to it.
 type lastBytes struct {
 	mu   sync.Mutex

@@ -118,6 +118,68 @@ func TestFunctionsErrorIsItsResult(t *testing.T) {
 	}
 }
 
+func TestErrorsOfCommandsTellWhatPeopleNeedFirst(t *testing.T) {
+	e, _ := newStandin(t, "execs", engine.Config{Drain: time.Millisecond})
+	s := openStandin(t, e, standinSpec(t))
+	for function, want := range map[string]string{
+		"panics":      "panic: oh no\npanic: oh no\n\ngoroutine 1 [running]",
+		"failingExec": "exit code 3: sh -c x\nbad thing\nso far",
+		"fails":       "build the image: exit code: 4\nexit code 4: make",
+		"greet":       "the module can't be built: ./main.go:9:2: undefined: y\nexit code 1: go build\n# x\n./main.go:9:2: undefined: y",
+	} {
+		r, err := s.Call(t.Context(), run.Call{Function: function})
+		if err != nil || r.Outcome != run.Failure || r.Error != want {
+			t.Errorf("%s: got %q %v", function, r.Error, err)
+		}
+	}
+}
+
+func TestRequestThatIsRefusedIsAFailure(t *testing.T) {
+	e, _ := newStandin(t, "unknown", engine.Config{Drain: time.Millisecond})
+	s := openStandin(t, e, standinSpec(t))
+	r, err := s.Call(t.Context(), run.Call{Function: "greet"})
+	if err != nil || r.Outcome != run.Failure || r.Error != "Cannot query field \"x\" on type \"Hello\".\nand more" {
+		t.Errorf("got %+v %v", r, err)
+	}
+	for name, c := range map[string]run.Call{
+		"a function's name":  {Function: "a){b"},
+		"a parameter's name": {Function: "greet", Args: []run.Arg{{Name: "a:1,b", Kind: run.ArgValue, Value: json.RawMessage(`1`)}}},
+		"an enum's member":   {Function: "greet", Args: []run.Arg{{Name: "a", Kind: run.ArgEnum, Value: json.RawMessage(`"A){b"`)}}},
+		"a value":            {Function: "greet", Args: []run.Arg{{Name: "a", Kind: run.ArgValue, Value: json.RawMessage(`1){b`)}}},
+		"a secret":           {Function: "greet", Args: []run.Arg{{Name: "a", Kind: run.ArgSecret, Secret: "none"}}},
+		"a default path":     {Function: "greet", Args: []run.Arg{{Name: "a", Kind: run.ArgDirectory, Path: "../../x"}}},
+		"a kind":             {Function: "greet", Constructor: []run.Arg{{Name: "a", Kind: "x"}}},
+	} {
+		r, err := s.Call(t.Context(), c)
+		if err != nil || r.Outcome != run.Failure || strings.Contains(r.Error, "Cannot query") {
+			t.Errorf("%s that is none: %+v %v", name, r, err)
+		}
+	}
+}
+
+func TestWorkingTreeIsHandedOver(t *testing.T) {
+	e, dir := newStandin(t, "", engine.Config{})
+	spec := standinSpec(t)
+	spec.Source.Tree.Origin = run.Origin{Dir: "/home/me/work"}
+	call := run.Call{Function: "greet", Args: []run.Arg{{Name: "src", Kind: run.ArgSource}}}
+	if _, err := openStandin(t, e, spec).Call(t.Context(), call); err != nil {
+		t.Fatal(err)
+	}
+	queries := noted(t, dir, "queries")
+	for _, want := range []string{
+		`host{directory(path:\"/home/me/work\",noCache:true,gitignore:true,include:[\"ci/dagger.json\",\"ci\"]){id}}`,
+		`host{directory(path:\"/home/me/work\",noCache:true,gitignore:true){id}}`,
+		`greet(src:\"HOST\")`,
+	} {
+		if !strings.Contains(queries, want) {
+			t.Errorf("no query holds %s in %s", want, queries)
+		}
+	}
+	if strings.Contains(queries, "{git(") {
+		t.Error("git is asked for a working tree")
+	}
+}
+
 func TestArgumentsReachTheEngine(t *testing.T) {
 	e, dir := newStandin(t, "", engine.Config{})
 	spec := standinSpec(t)

@@ -81,7 +81,7 @@ func newStandin(t *testing.T, mode string, cfg engine.Config) (*engine.Engine, s
 		t.Fatal(err)
 	}
 	cfg.CLI = filepath.Join(dir, "dagger")
-	script := fmt.Sprintf("#!/bin/sh\nPOCKETCI_STANDIN='%s' POCKETCI_STANDIN_MODE='%s' POCKETCI_STANDIN_DESCRIBED='%s' exec '%s' \"$@\"\n", dir, mode, described, self)
+	script := fmt.Sprintf("#!/bin/sh\nPOCKETCI_STANDIN='%s' POCKETCI_STANDIN_MODE='%s' POCKETCI_STANDIN_DESCRIBED='%s' GOCOVERDIR='%s' exec '%s' \"$@\"\n", dir, mode, described, dir, self)
 	if err := os.WriteFile(cfg.CLI, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -211,6 +211,19 @@ func (s *standinServer) call(w http.ResponseWriter, r *http.Request, query strin
 	case "hangs":
 		s.send(s.logs, output(trace, fn, 1, "before it hung\n"))
 		<-r.Context().Done()
+		return
+	case "execs":
+		answers := map[string]string{
+			"panics":      `"message":"call function \"Panics\": exit code: 2 [traceparent:aa01-bb02]","extensions":{"_type":"EXEC_ERROR","cmd":["/runtime"],"exitCode":2,"stderr":"panic: oh no\n\ngoroutine 1 [running]","stdout":""}`,
+			"failingExec": `"message":"exit code: 3","extensions":{"_type":"EXEC_ERROR","cmd":["sh","-c","x"],"exitCode":3,"stderr":"bad thing","stdout":"so far"}`,
+			"fails":       `"message":"build the image: exit code: 4","extensions":{"_type":"EXEC_ERROR","cmd":["make"],"exitCode":4,"stderr":"","stdout":""}`,
+			"greet":       `"message":"call constructor: exit code: 1","extensions":{"_type":"EXEC_ERROR","cmd":["go","build"],"exitCode":1,"stderr":"# x\n./main.go:9:2: undefined: y","stdout":""}`,
+		}
+		fmt.Fprintf(w, `{"errors":[{%s}],"data":null}`, answers[strings.TrimPrefix(name, "Conformance.")])
+		return
+	case "unknown":
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		io.WriteString(w, `{"errors":[{"message":"Cannot query field \"x\" on type \"Hello\"."},{"message":"and more"}],"data":null}`)
 		return
 	case "errors":
 		io.WriteString(w, `{"errors":[{"message":"tests failed: hunter22hunter22 [traceparent:aa01-bb02]"}],"data":null}`)

@@ -273,3 +273,38 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("table: %v", err)
 	}
 }
+
+func TestFakeCountsAndKeepsWhatItWasAsked(t *testing.T) {
+	f := fake(t, enginetest.Config{Uncached: true})
+	f.SetLatency(time.Millisecond)
+	for range 2 {
+		if _, err := f.Table(t.Context(), source()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, f, engine.Spec{})
+	for range 2 {
+		r, err := s.Call(t.Context(), run.Call{Function: "trigger"})
+		if err != nil || r.Cached || r.Ended.Sub(r.Begun) < time.Millisecond {
+			t.Errorf("got %+v %v", r, err)
+		}
+	}
+	s.Close()
+	s.Close()
+	if diff := cmp.Diff(enginetest.Counts{Tables: 2, Loads: 1, Opens: 1, Closes: 1, Calls: 2}, f.Counts()); diff != "" {
+		t.Error(diff)
+	}
+	if calls := f.Calls(); len(calls) != 2 || calls[0].Function != "trigger" {
+		t.Errorf("calls: %+v", calls)
+	}
+	var ops []string
+	for _, r := range f.Records() {
+		ops = append(ops, r.Op)
+	}
+	if diff := cmp.Diff([]string{"table", "table", "open", "call", "result", "call", "result", "close"}, ops); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := s.Call(t.Context(), run.Call{Function: "trigger"}); err == nil {
+		t.Error("a closed session makes calls")
+	}
+}
