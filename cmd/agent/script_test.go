@@ -31,18 +31,19 @@ const patience = 60 * time.Second
 func TestScripts(t *testing.T) {
 	commands := laneCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"up":      cmdUp,
-		"get":     cmdGet,
-		"repo":    cmdRepo,
-		"commit":  cmdCommit,
-		"fork":    cmdFork,
-		"deliver": cmdDeliver,
-		"await":   cmdAwait,
-		"status":  cmdStatus,
-		"outage":  cmdOutage,
-		"calls":   cmdCalls,
-		"nowhere": cmdNowhere,
-		"exits":   cmdExits,
+		"up":          cmdUp,
+		"get":         cmdGet,
+		"repo":        cmdRepo,
+		"commit":      cmdCommit,
+		"fork":        cmdFork,
+		"deliver":     cmdDeliver,
+		"await":       cmdAwait,
+		"status":      cmdStatus,
+		"outage":      cmdOutage,
+		"calls":       cmdCalls,
+		"nowhere":     cmdNowhere,
+		"exits":       cmdExits,
+		"rename-repo": cmdRenameRepo,
 	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -219,6 +220,11 @@ func commit(ts *testscript.TestScript, bare, folder, branch string) {
 	if branch == "main" {
 		ts.Setenv("BASE", sha)
 	}
+}
+
+// cmdRenameRepo gives a repository another name: rename-repo owner/name owner/other
+func cmdRenameRepo(ts *testscript.TestScript, _ bool, args []string) {
+	hubOf(ts).Rename(args[0], args[1])
 }
 
 // cmdFork opens a pull request from a fork that holds a folder's content, and

@@ -134,7 +134,7 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 	}
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Queue: j.queue, Recorder: j.recorder, Identities: a.store,
-		Repositories: a.mirrors, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine, Lanes: lanes,
+		Repositories: renamed{a.mirrors, a.github}, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine, Lanes: lanes,
 		MaxEvents: a.settings.MaxEvents, MaxCalls: a.settings.MaxCalls, CallTimeout: a.settings.CallTimeout,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})
