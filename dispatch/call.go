@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +32,13 @@ func (t *task) call(ctx context.Context, plans []plan) error {
 	if len(batches) == 0 || t.DryRun {
 		return nil
 	}
+	free, line, err := t.take(ctx, t.seats(batches))
+	if err != nil {
+		return err
+	}
+	if len(free) == 0 {
+		return inLine(line)
+	}
 	t.begun()
 	places, leave, err := t.places(ctx)
 	if err != nil {
@@ -45,22 +51,10 @@ func (t *task) call(ctx context.Context, plans []plan) error {
 			t.close(b)
 		}
 	}()
-	opening, _, opened := t.starting(ctx)
-	err = overdue(opening, t.open(opening, batches, attempt))
-	if opened(); err != nil {
+	if err := t.begin(ctx, free, attempt); err != nil {
 		return err
 	}
-	var begun []run.CallState
-	for _, b := range batches {
-		for i := range b.calls {
-			b.calls[i].Attempt = attempt
-			begun = append(begun, run.CallState{Call: b.calls[i], Begun: t.Clock()})
-		}
-	}
-	if err := t.advance(ctx, run.Progress{Attempt: &attempt, Begun: begun}); err != nil {
-		return err
-	}
-	return t.callAll(ctx, places, batches)
+	return t.callAll(ctx, places, attempt, free, line)
 }
 
 // pending collects the calls to make.
@@ -124,36 +118,6 @@ func needed(all run.SecretValues, calls []run.Call) run.SecretValues {
 	return values
 }
 
-// callAll makes the calls and records each result as it comes.
-func (t *task) callAll(ctx context.Context, places *semaphore.Weighted, batches []*batch) error {
-	var (
-		mu    sync.Mutex
-		lost  []error
-		calls sync.WaitGroup
-	)
-	for _, b := range batches {
-		for _, c := range b.calls {
-			calls.Go(func() {
-				var result run.Result
-				err := guarded(func() (err error) {
-					result, err = t.callOne(ctx, places, b.session, c)
-					return err
-				})
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil {
-					err = t.advance(ctx, run.Progress{Results: []run.Result{result}})
-				}
-				if err != nil {
-					lost = append(lost, err)
-				}
-			})
-		}
-	}
-	calls.Wait()
-	return errors.Join(lost...)
-}
-
 // callOne makes one call within its time. Waiting for a place does not count.
 func (t *task) callOne(ctx context.Context, places *semaphore.Weighted, s Session, c run.Call) (run.Result, error) {
 	if err := places.Acquire(ctx, 1); err != nil {
@@ -170,9 +134,12 @@ func (t *task) callOne(ctx context.Context, places *semaphore.Weighted, s Sessio
 	result, err := t.make(timed, s, c)
 	late := errors.Is(context.Cause(timed), errCallTimeout) && (err != nil || result.Outcome != run.Success)
 	own := err == nil && !late && (result.Outcome == run.Success || result.Outcome == run.Failure)
+	var stopped *run.Stopped
 	switch {
 	case own:
 		// It has come: worth keeping, even if nobody waits for it any more.
+	case errors.As(context.Cause(ctx), &stopped):
+		result.Outcome, result.Error = run.Cancelled, stopped.Why // with what it printed so far
 	case ctx.Err() != nil:
 		return run.Result{}, fmt.Errorf("call %s: %w", c.Function, context.Cause(ctx))
 	case late:

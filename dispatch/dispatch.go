@@ -31,6 +31,13 @@ type Config struct {
 	// lets neither do anything.
 	Lanes Lanes
 
+	// Order keeps runs in order and stops them; nil: each run for itself. News says
+	// what is out of date; nil: what arrived last is the newest. Slots limit groups
+	// of functions; nil: there are no limits.
+	Order Order
+	News  News
+	Slots Slots
+
 	// MaxEvents are worked on at once, MaxCalls made at once over all of them.
 	MaxEvents, MaxCalls int
 	// CallTimeout ends one function call.
@@ -59,6 +66,8 @@ type Dispatcher struct {
 	begin  context.CancelCauseFunc
 	cancel context.CancelCauseFunc
 	done   sync.WaitGroup
+	// heeding ends after the workers.
+	heeding sync.WaitGroup
 }
 
 // New makes a dispatcher; it does nothing before Start.
@@ -82,6 +91,9 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	for range max(1, d.MaxEvents) {
 		d.done.Go(func() { d.lease(leasing, working) })
 	}
+	if d.Order != nil {
+		d.heeding.Go(func() { d.heed(working) })
+	}
 }
 
 // Stop takes no more work, waits for what is in flight until ctx ends, then
@@ -101,6 +113,7 @@ func (d *Dispatcher) Stop(ctx context.Context) {
 		<-ended
 	}
 	d.cancel(errShutdown)
+	d.heeding.Wait()
 }
 
 // lease takes runs one after the other until leasing ends.

@@ -1,6 +1,6 @@
 // Package dispatch moves one event from the store to a finished run.
 //
-//	lease ─► settle trust ─► checkout ─► settings ─► table ─► match ─► call × N ─► done
+//	lease ─► settle trust ─► checkout ─► settings ─► order ─► table ─► match ─► call × N ─► done
 //
 // Guarantees:
 //
@@ -18,6 +18,17 @@
 //     attempts that lost their engine the run ends in error. The second of them is
 //     made while this agent calls nothing else, the third one call at a time: what
 //     ran when an engine died of memory may be why (alone.go).
+//   - Runs of one branch, and of one pull request, go in the order that the settings
+//     ask for, across all agents: pushes to a branch queue, a newer commit of a pull
+//     request supersedes older ones. What arrived late does neither. Who waits for a
+//     person is in nobody's way (order.go).
+//   - A run that somebody cancels, or that is superseded, stops within a second,
+//     whichever agent has it; its calls end cancelled, with what they printed so
+//     far. Cancelling and ending meet in the store: the first one counts (cancel.go).
+//   - Functions of a named group are called no more at once than its limit says,
+//     across all agents. A call that stands in line counts for nothing: neither
+//     against its time nor as one of MaxCalls; a run with nothing else left to call
+//     takes no worker and no session (group.go).
 //   - A run has separate deadlines for waiting, starting and running (deadline.go).
 //   - An agent whose lease was not renewed for half its time, because it was stopped
 //     or its store went away, cancels its calls before it begins anything else, and

@@ -28,9 +28,24 @@ type hold struct {
 	waits string
 	// again is the earliest time to look at it; zero: when it is woken.
 	again time.Time
+	// kind is what it waits for; zero: a person, who wakes it.
+	kind run.WaitFor
 }
 
 func (h *hold) Error() string { return "waiting: " + h.waits }
+
+// progress is what the store keeps of it. had is the run as it was leased: to
+// stand in line costs no attempt.
+func (h *hold) progress(had run.Run) run.Progress {
+	p := run.Progress{State: run.Waiting, Waits: h.waits, For: h.kind, NotBefore: h.again}
+	switch h.kind {
+	case "":
+		p.For = run.ForPerson
+	case run.ForSlot:
+		p.Attempt = &had.Attempt
+	}
+	return p
+}
 
 // nothing ends a run before anything is decided, with the reason why.
 type nothing struct{ reason string }
@@ -47,13 +62,16 @@ func (d *Dispatcher) ending(ctx context.Context, had, r run.Run, err error) (p r
 	var h *hold
 	var n *nothing
 	var problem *event.Problem
+	var stopped *run.Stopped
 	switch {
 	case errors.Is(context.Cause(ctx), errLeaseLost), errors.Is(err, run.ErrLeaseLost):
 		return run.Progress{}, false
+	case errors.As(context.Cause(ctx), &stopped), errors.As(err, &stopped):
+		return d.stopped(r, stopped.Why), true
 	case errors.Is(context.Cause(ctx), errShutdown), errors.Is(context.Cause(ctx), errStoodStill):
 		return run.Progress{State: run.Queued, Attempt: &had.Attempt}, true
 	case errors.As(err, &h):
-		return run.Progress{State: run.Waiting, Waits: h.waits, NotBefore: h.again}, true
+		return h.progress(had), true
 	case errors.As(err, &n):
 		return run.Progress{State: run.Recorded, Note: n.reason}, true
 	case errors.Is(err, run.ErrNoEngine):

@@ -193,7 +193,7 @@ func (t *task) record(ctx context.Context, p run.Progress) error {
 		if errors.Is(err, run.ErrLeaseLost) {
 			t.hands.lose(t.lease)
 		}
-		if err == nil || errors.Is(err, run.ErrLeaseLost) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, run.ErrLeaseLost) || errors.As(err, new(*run.Stopped)) || ctx.Err() != nil {
 			return err
 		}
 		t.log.Warn().Err(err).Msg("can't record a step of a run; trying again")
@@ -208,9 +208,13 @@ func (d *Dispatcher) handBack(ctx context.Context, log zerolog.Logger, l run.Lea
 	for wait := writeSoonest; ; wait = min(2*wait, writeLatest) {
 		ending := ctx.Err() != nil
 		err := d.Recorder.Advance(context.WithoutCancel(ctx), l, p)
+		var stopped *run.Stopped
 		switch {
 		case err == nil:
 			return
+		case errors.As(err, &stopped) && p.Outcome != run.Cancelled:
+			p = run.Progress{State: run.Done, Outcome: run.Cancelled, Note: d.Scrub(stopped.Why), Results: p.Results}
+			continue
 		case errors.Is(err, run.ErrLeaseLost):
 			log.Warn().Err(err).Msg("the end of a run is not recorded: somebody else has it")
 			return

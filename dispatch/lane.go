@@ -90,6 +90,9 @@ func (t *task) runUntrusted(ctx context.Context) error {
 		return err
 	}
 	if a == nil || t.Lanes.Engine == nil {
+		if err := t.supersede(ctx); err != nil {
+			return err
+		}
 		return t.awaitApproval(ctx, a)
 	}
 	head, closeHead, err := t.checkout(ctx, e)

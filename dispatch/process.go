@@ -25,6 +25,11 @@ func (d *Dispatcher) Process(ctx context.Context, w run.Work) {
 // work works on one run. If ok, p is how it ended and is still to be recorded.
 func (d *Dispatcher) work(ctx context.Context, w run.Work) (p run.Progress, ok bool) {
 	t := &task{Dispatcher: d, lease: w.Lease, run: w.Run, log: d.logOf(w)}
+	if w.Cancel != "" {
+		p := d.stopped(w.Run, w.Cancel)
+		t.logEnd(p, true, nil)
+		return p, true
+	}
 	leave, p, ok := d.admit(w, d.Clock())
 	if !ok {
 		t.logEnd(p, true, nil)
@@ -55,6 +60,8 @@ type task struct {
 	// begun ends the deadline of the start.
 	begun func()
 	lane  lane
+	// groups limit the repository's functions.
+	groups []group
 }
 
 // guarded keeps a bug in one run from ending the agent. Whatever a stage does in
@@ -84,6 +91,9 @@ func (t *task) do(ctx context.Context) error {
 func (t *task) stages(ctx context.Context) error {
 	e := t.run.Event
 	if err := t.identify(ctx, e); err != nil {
+		return err
+	}
+	if err := t.outdated(ctx, e); err != nil {
 		return err
 	}
 	if err := t.obey(ctx); err != nil {
@@ -126,6 +136,14 @@ func (t *task) dispatch(ctx context.Context, tree run.Tree) error {
 func (t *task) carryOut(ctx context.Context, tree run.Tree, settings run.Settings) error {
 	if settings.Missing != "" {
 		return &nothing{reason: settings.Missing}
+	}
+	groups, err := compileGroups(settings.Concurrency.Groups)
+	if err != nil {
+		return err
+	}
+	t.groups = groups
+	if err := t.enter(ctx, settings.Concurrency); err != nil {
+		return err
 	}
 	plans, err := t.decide(ctx, tree, settings)
 	if err != nil {

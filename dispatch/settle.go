@@ -24,7 +24,7 @@ func (d *Dispatcher) identify(ctx context.Context, e event.Event) error {
 		return &hold{
 			waits: fmt.Sprintf("the operator's word: %s is a new repository (id %d) under a known name (id %d); --accept-repo %s=%d lets it in",
 				e.Repo.FullName(), e.Repo.ID, id, e.Repo.FullName(), e.Repo.ID),
-			again: d.Clock().Add(identityRecheck),
+			again: d.Clock().Add(identityRecheck), kind: run.ForPerson,
 		}
 	}
 	return nil

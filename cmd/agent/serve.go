@@ -45,6 +45,7 @@ type agent struct {
 	hooks      *webhook.Handler
 	deliveries *webhook.Server
 	api        *web.Server // nil: the operator left it out
+	recoverer  recoverer
 	background sync.WaitGroup
 }
 
@@ -127,6 +128,9 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 	if a.engine, err = makeEngine(w, a.settings, a.creds.CloudToken, a.log, nil); err != nil {
 		return err
 	}
+	if err := a.makeRecoverer(w, receiver); err != nil {
+		return err
+	}
 	j := a.joints(w)
 	lanes, err := a.lanes(w, j.engine)
 	if err != nil {
@@ -135,6 +139,7 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Queue: j.queue, Recorder: j.recorder, Identities: a.store,
 		Repositories: renamed{a.mirrors, a.github}, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine, Lanes: lanes,
+		Order: a.store, Slots: a.store, News: a.recoverer.order,
 		MaxEvents: a.settings.MaxEvents, MaxCalls: a.settings.MaxCalls, CallTimeout: a.settings.CallTimeout,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})
@@ -218,7 +223,7 @@ func (a *agent) start(ctx context.Context) error {
 	}
 	a.log.Info().Stringer("address", at).Str("data_dir", a.settings.DataDir).Msg("webhooks are taken")
 	a.background.Go(func() { a.lookForEngine(ctx) })
-	return nil
+	return a.recoverer.start(ctx)
 }
 
 // stop closes the line from its beginning. What is in flight has the grace to
@@ -228,6 +233,7 @@ func (a *agent) stop(ctx context.Context) {
 	defer cancel()
 	for _, end := range []func(context.Context) error{
 		a.deliveries.Stop,
+		a.recoverer.stop,
 		func(ctx context.Context) error { a.dispatcher.Stop(ctx); return nil },
 		a.sender.Stop,
 	} {
