@@ -47,6 +47,11 @@ type Agent struct {
 	AcceptRepo Accepted
 	// AllowUnpinned lets modules depend on remote modules without a pin.
 	AllowUnpinned bool
+	// Recover is how old what the code host never delivered may be to be taken in;
+	// 0: nothing is recovered. RecoverHooks are webhooks to look through, as they were
+	// written, besides those that were seen.
+	Recover      time.Duration
+	RecoverHooks []string
 	// Engine is a Dagger runner host; empty: what the SDK picks.
 	Engine string
 	// MaxEvents are worked on at once, MaxCalls made at once; at least 1.
@@ -84,6 +89,9 @@ func (a *Agent) bindServing(fs *pflag.FlagSet, m Machine) {
 	a.Untrusted.bind(fs)
 	bindList(fs, "accept-repo", "owner/name=id", "a known repository name that now belongs to another id",
 		func(all []string) (err error) { a.AcceptRepo, err = ParseAccepted(all); return err })
+	bind(fs, &a.Recover, "recover", 72*time.Hour, "duration", "how old what the code host never delivered may be to be taken in; 0s: nothing is", parseGrace)
+	bindList(fs, "recover-hook", "owner/name:id", "webhooks to look through besides those that were seen; also owner:id, owner/name=URL, owner=URL and app",
+		func(all []string) error { a.RecoverHooks = all; return nil })
 	bind(fs, &a.ShutdownGrace, "shutdown-grace", 30*time.Second, "duration", "how long SIGTERM waits before it hands work back", parseGrace)
 	bind(fs, &a.MaxEvents, "max-events", m.maxEvents(), "number", "events worked on at once", parseCount)
 }

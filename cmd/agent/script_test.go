@@ -43,6 +43,8 @@ func TestScripts(t *testing.T) {
 		"calls":       cmdCalls,
 		"nowhere":     cmdNowhere,
 		"exits":       cmdExits,
+		"hook":        cmdHook,
+		"lose":        cmdLose,
 		"rename-repo": cmdRenameRepo,
 	})
 	testscript.Run(t, testscript.Params{
@@ -53,8 +55,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// hub is the key of a script's GitHub.
-type hubKey struct{}
+// hubKey is the key of a script's GitHub, lastKey that of its last delivery.
+type (
+	hubKey  struct{}
+	lastKey struct{}
+)
 
 // setup gives a script a GitHub and an agent's environment.
 func setup(env *testscript.Env) error {
@@ -64,6 +69,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Defer(gh.Close)
 	env.Values[hubKey{}] = gh
+	env.Values[lastKey{}] = new(githubtest.Delivery)
 	listen, api := freeAddress(), freeAddress()
 	for k, v := range map[string]string{
 		"GITHUB_USERNAME":     gh.Login(),
@@ -249,6 +255,7 @@ func cmdFork(ts *testscript.TestScript, _ bool, args []string) {
 //	deliver CODE push owner/name ref [guid]
 //	deliver CODE pull_request owner/name number action [guid]
 //	deliver CODE raw EVENT FILE [guid]
+//	deliver CODE again [guid]               the last one's body once more
 func cmdDeliver(ts *testscript.TestScript, _ bool, args []string) {
 	gh := hubOf(ts)
 	code, err := strconv.Atoi(args[0])
@@ -257,6 +264,7 @@ func cmdDeliver(ts *testscript.TestScript, _ bool, args []string) {
 	if d.Secret == "" {
 		d.Secret = "s3cret"
 	}
+	last := ts.Value(lastKey{}).(*githubtest.Delivery)
 	var rest []string
 	switch args[1] {
 	case "push":
@@ -267,9 +275,12 @@ func cmdDeliver(ts *testscript.TestScript, _ bool, args []string) {
 		d.Payload, rest = gh.PullRequestPayload(args[2], n, args[4], ""), args[5:]
 	case "raw":
 		d.Event, d.Payload, rest = args[2], []byte(expand(ts, ts.ReadFile(args[3]))), args[4:]
+	case "again":
+		d, rest = *last, args[2:]
 	default:
 		ts.Fatalf("deliver: what is %s?", args[1])
 	}
+	*last = d
 	if len(rest) > 0 {
 		d.GUID = rest[0]
 	}
@@ -388,4 +399,21 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// cmdHook makes a webhook of a repository and sets HOOK_ID: hook owner/name
+func cmdHook(ts *testscript.TestScript, _ bool, args []string) {
+	h := hubOf(ts).AddHook(githubtest.Hook{Repo: args[0], URL: ts.Getenv("HOOK") + "/", Secret: "s3cret"})
+	ts.Setenv("HOOK_ID", strconv.FormatInt(h.ID, 10))
+}
+
+// cmdLose makes a push that GitHub tried to deliver and could not, and sets ID:
+// lose owner/name ref
+func cmdLose(ts *testscript.TestScript, _ bool, args []string) {
+	gh := hubOf(ts)
+	hook, err := strconv.ParseInt(ts.Getenv("HOOK_ID"), 10, 64)
+	ts.Check(err)
+	ts.Setenv("ID", "github:"+gh.Lose(githubtest.Delivery{
+		HookID: hook, Event: "push", Payload: gh.PushPayload(args[0], args[1], ts.Getenv("BEFORE"), ts.Getenv("SHA")),
+	}))
 }
