@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"time"
+
+	"github.com/franela/pocketci/event"
 )
 
 // StatusSource tells how the agent is.
@@ -20,6 +22,12 @@ type Status struct {
 	Store      Store      `json:"store"`
 	Engine     Engine     `json:"engine"`
 	Outbox     Outbox     `json:"outbox"`
+
+	// Coverage says which of the events that code hosts emitted reached us; absent
+	// if nothing is recovered.
+	Coverage *event.Coverage `json:"coverage,omitempty"`
+	// Covered is the same in one line.
+	Covered string `json:"covered,omitempty"`
 }
 
 // Deliveries counts what became of the code hosts' requests since the start.

@@ -48,7 +48,7 @@ type teller struct {
 // Status gathers what the stages say.
 func (t *teller) Status(ctx context.Context) web.Status {
 	r, counts, sending := t.ready(ctx), t.hooks.Counts(), t.sender.Health()
-	return web.Status{
+	s := web.Status{
 		Version: version(), StartedAt: t.since,
 		Deliveries: web.Deliveries(counts),
 		Store:      web.Store(r.Store),
@@ -58,6 +58,16 @@ func (t *teller) Status(ctx context.Context) web.Status {
 			Failing: sending.Failing, LastError: sending.LastError, LimitedUntil: sending.LimitedUntil,
 		},
 	}
+	if t.recoverer.sweeper == nil {
+		return s
+	}
+	c, err := t.recoverer.sweeper.Coverage(ctx)
+	if err != nil {
+		t.log.Error().Err(err).Msg("what was covered is not known")
+		return s
+	}
+	s.Coverage, s.Covered = &c, c.String()
+	return s
 }
 
 // version is the module's, as the toolchain knows it.
