@@ -17,6 +17,8 @@ const (
 	// drainEnded is how long the rest of the output is waited for of a call that
 	// was cancelled or ran out of time.
 	drainEnded = 300 * time.Millisecond
+	// drainSettle is how long it is waited for once the engine is through with a call.
+	drainSettle = 500 * time.Millisecond
 )
 
 // Call calls one function. What the function did, its failure too, is the
@@ -106,14 +108,21 @@ func (s *Session) callQuery(ctx context.Context, c run.Call) (string, error) {
 	return fmt.Sprintf("{object:%s%s{value:%s%s%s}}", s.module.field, constructor, c.Function, args, selection), nil
 }
 
-// drain waits, for up to d, until the rest of the output has come.
+// drain waits, for up to d, until the rest of the output has come. Once the
+// engine is known to be through with the call, it waits only a little longer:
+// what has no end then, such as a service that a function started, runs on.
 func (s *Session) drain(rec *capture, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
+	settling := false
 	for {
-		done, changed := rec.complete()
-		if done {
+		over, all, changed := rec.complete()
+		if all {
 			return
+		}
+		if over && !settling {
+			settling = true
+			t.Reset(min(d, drainSettle))
 		}
 		select {
 		case <-changed:

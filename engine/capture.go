@@ -3,13 +3,14 @@ package engine
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/franela/pocketci/scrub"
+	"github.com/franela/pocketci/engine/scrub"
 )
 
 // Attributes of the engine's telemetry (v0.21; measured).
@@ -49,7 +50,14 @@ type capture struct {
 	fnCached bool
 	rootDone bool
 	ran      bool
+	// commands are, for each command that a container ran, the spans of which one
+	// has its output.
+	commands [][][8]byte
 }
+
+// spanCommand is the name of a span in which a container's command is run. Its
+// output is not its own but that of the span, among its links, that asked for it.
+const spanCommand = "resume withExec"
 
 // lines is what of a stream has come, scrubbed, since its last whole line. It is
 // scrubbed before it is cut, so that a secret is found that comes in pieces.
@@ -148,6 +156,15 @@ func (c *capture) span(s *tracepb.Span) {
 		c.rootDone = true
 		c.wake()
 	}
+	if s.GetName() == spanCommand {
+		var asked [][8]byte
+		for _, l := range s.GetLinks() {
+			if len(l.GetSpanId()) == 8 {
+				asked = append(asked, [8]byte(l.GetSpanId()))
+			}
+		}
+		c.commands = append(c.commands, asked)
+	}
 	if s.GetName() == c.function && !c.fnSeen {
 		c.fnSpan, c.fnSeen = [8]byte(s.GetSpanId()), true
 		c.fnCached = attribute(s.GetAttributes(), attrCached).GetBoolValue()
@@ -161,15 +178,21 @@ func (c *capture) wake() {
 	c.changed = make(chan struct{})
 }
 
-// complete tells whether nothing more can come, and what to wait for if not.
-func (c *capture) complete() (bool, <-chan struct{}) {
+// complete tells whether the call is over, whether all its output has come, too,
+// and what to wait for if not.
+func (c *capture) complete() (over, all bool, changed <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	done := c.rootDone && len(c.open) == 0
+	all = c.rootDone && len(c.open) == 0
 	if c.fnSeen && !c.fnCached && c.ended[c.fnSpan] < 2 {
-		done = false
+		all = false
 	}
-	return done, c.changed
+	for _, asked := range c.commands {
+		if !slices.ContainsFunc(asked, func(span [8]byte) bool { return c.ended[span] >= 2 }) {
+			all = false
+		}
+	}
+	return c.rootDone, all, c.changed
 }
 
 // finish gives the output: what is kept of it and how many bytes are not.

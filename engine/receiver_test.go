@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/franela/pocketci/scrub"
+	"github.com/franela/pocketci/engine/scrub"
 )
 
 func TestReceiverTakesOnlyWhatItShould(t *testing.T) {

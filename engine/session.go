@@ -10,8 +10,8 @@ import (
 	"dagger.io/dagger"
 	"github.com/rs/zerolog"
 
+	"github.com/franela/pocketci/engine/scrub"
 	"github.com/franela/pocketci/run"
-	"github.com/franela/pocketci/scrub"
 )
 
 // aliveAgain is how long an engine may take for a sign of life that is asked for

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/franela/pocketci/config"
+	"github.com/franela/pocketci/engine/scrub"
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
-	"github.com/franela/pocketci/scrub"
 )
 
 // The exit codes of the program.

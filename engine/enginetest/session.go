@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"github.com/franela/pocketci/engine"
+	"github.com/franela/pocketci/engine/scrub"
 	"github.com/franela/pocketci/run"
-	"github.com/franela/pocketci/scrub"
 )
 
 // Session makes the fake's calls. It is safe for concurrent use.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/franela/pocketci/scrub"
+	"github.com/franela/pocketci/engine/scrub"
 )
 
 const secret = `p@ss w/ö"rd<&>+=`
