@@ -51,6 +51,9 @@ func (t *task) approval(ctx context.Context) (*run.Approval, error) {
 		if !a.Covers(e) {
 			continue
 		}
+		if t.Lanes.Engine == nil {
+			return &a, nil // it can't start; nobody needs to be asked
+		}
 		may, err := t.Lanes.Writers.MayWrite(ctx, e.Repo, a.By)
 		switch {
 		case errors.Is(err, run.ErrRefused):
@@ -71,12 +74,13 @@ func (t *task) awaitApproval(ctx context.Context, a *run.Approval) error {
 	if err := t.advance(ctx, p); err != nil {
 		return err
 	}
-	waits := waitsEngine
-	if a == nil {
-		waits = waitsApproval + t.run.Event.SHA
-		if t.Lanes.Engine == nil && t.Lanes.Approvals != nil {
-			waits += noEngineNamed
-		}
+	if a != nil {
+		// The operator names an engine by starting the agent anew, which wakes it.
+		return &hold{waits: waitsEngine}
+	}
+	waits := waitsApproval + t.run.Event.SHA
+	if t.Lanes.Engine == nil && t.Lanes.Approvals != nil {
+		waits += noEngineNamed
 	}
 	return &hold{waits: waits}
 }

@@ -25,6 +25,23 @@ func (s *Store) Approve(ctx context.Context, a run.Approval) error {
 	return s.Wake(ctx, a.RepoID)
 }
 
+// WakeApproved makes waiting runs due that have been approved: an engine for them
+// may have been named since.
+func (s *Store) WakeApproved(ctx context.Context) error {
+	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
+		n, err := t.exec(ctx, "UPDATE runs SET due = ? WHERE due IS NOT NULL AND state = ? AND approval <> ''", dueNow, string(run.Waiting))
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.d.announce(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("wake what was approved: %w", err)
+	}
+	s.work.set()
+	return nil
+}
+
 // Approvals gives the approvals of a commit of a repository, newest first, at
 // most 20.
 func (s *Store) Approvals(ctx context.Context, repoID int64, sha string) ([]run.Approval, error) {

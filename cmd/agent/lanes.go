@@ -14,7 +14,7 @@ import (
 
 // lanes is what commits of forks need, and comments that ask for something.
 // trusted is the engine for everything else.
-func (a *agent) lanes(w world, trusted dispatch.Engine) (dispatch.Lanes, error) {
+func (a *agent) lanes(ctx context.Context, w world, trusted dispatch.Engine) (dispatch.Lanes, error) {
 	l := dispatch.Lanes{
 		Rules: a.policy, Approvals: a.store, Writers: a.github, Pulls: a.github,
 		Comments: remarks{a.github}, Answers: a.github, Replies: a.store, History: a.store, Events: a.store,
@@ -33,7 +33,10 @@ func (a *agent) lanes(w world, trusted dispatch.Engine) (dispatch.Lanes, error) 
 		}
 		l.Engine = e
 	}
-	return l, nil
+	if l.Engine == nil {
+		return l, nil
+	}
+	return l, a.store.WakeApproved(ctx)
 }
 
 // untrustedEngine is the engine that the operator named for commits of forks,

@@ -132,7 +132,7 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 		return err
 	}
 	j := a.joints(w)
-	lanes, err := a.lanes(w, j.engine)
+	lanes, err := a.lanes(ctx, w, j.engine)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ func approvalTests() map[string]func(*testing.T, *Database) {
 		"an approval is kept once and wakes":              approve,
 		"approvals are those of the commit, newest first": approvals,
 		"what a run was approved by stays with it":        approvedRun,
+		"what was approved is woken":                      wakeApproved,
 		"a reply is begun once":                           replyOnce,
 		"replies are bounded":                             replyBounds,
 		"a pull request's runs are found":                 pullRuns,
@@ -95,6 +96,22 @@ func approvedRun(t *testing.T, d *Database) {
 	if diff := cmp.Diff(&c, r.Command); diff != "" {
 		t.Errorf("command (-want +got)\n%s", diff)
 	}
+}
+
+func wakeApproved(t *testing.T, d *Database) {
+	s := d.Open(t)
+	add(t, s, push(1, 1), push(1, 2))
+	a := approval(d, 1)
+	advance(t, s, lease(t, s).Lease, run.Progress{State: run.Waiting, Approval: &a})
+	advance(t, s, lease(t, s).Lease, run.Progress{State: run.Waiting})
+	idle(t, s)
+	if err := s.WakeApproved(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if w := lease(t, s); w.Run.Event.ID != push(1, 1).ID {
+		t.Errorf("%s was woken", w.Run.Event.ID)
+	}
+	idle(t, s)
 }
 
 func reply(d *Database, n int, pull int, account int64) run.Reply {
