@@ -25,10 +25,16 @@ const (
 type Agent struct {
 	// Listen is where webhooks and health are served, host:port.
 	Listen string
+	// HealthListen is where an agent that takes no webhooks serves its health,
+	// host:port, or Off.
+	HealthListen string
 	// APIListen is where the API is served, host:port, or Off.
 	APIListen string
 	// DataDir holds the database, the mirrors and the caches. Absolute once complete.
 	DataDir string
+	// Store is a PostgreSQL address, which may hold a password, or a SQLite file;
+	// empty: the one in DataDir.
+	Store string
 	// GitHubURL is where repositories are cloned from, without a slash at its end.
 	GitHubURL string
 	// GitHubAPIURL is its API, without a slash at its end; derived unless given.
@@ -52,8 +58,8 @@ type Agent struct {
 	// written, besides those that were seen.
 	Recover      time.Duration
 	RecoverHooks []string
-	// Engine is a Dagger runner host; empty: what the SDK picks.
-	Engine string
+	// Engines are Dagger runner hosts, each once; none: what the SDK picks.
+	Engines []string
 	// MaxEvents are worked on at once, MaxCalls made at once; at least 1.
 	MaxEvents, MaxCalls int
 	// CallTimeout ends one function call.
@@ -70,18 +76,46 @@ type Agent struct {
 
 // Bind registers the flags of the agent and gives the settings their defaults.
 func (a *Agent) Bind(fs *pflag.FlagSet, m Machine) {
-	a.bindServing(fs, m)
+	a.bindReceiving(fs)
+	a.bindServing(fs)
+	a.bindWorking(fs, m)
 	a.BindRun(fs, m)
 }
 
-// bindServing registers what only an agent that serves needs.
-func (a *Agent) bindServing(fs *pflag.FlagSet, m Machine) {
+// BindReceive registers the flags of an agent that takes deliveries only.
+func (a *Agent) BindReceive(fs *pflag.FlagSet, m Machine) {
+	a.bindReceiving(fs)
+	a.bindServing(fs)
+	a.bindMachine(fs, m)
+}
+
+// BindWork registers the flags of an agent that takes none.
+func (a *Agent) BindWork(fs *pflag.FlagSet, m Machine) {
+	bind(fs, &a.HealthListen, "health-listen", Off, "host:port", "/healthz and /readyz, nothing else", parseAPIListen)
+	a.bindServing(fs)
+	a.bindWorking(fs, m)
+	a.BindRun(fs, m)
+}
+
+// bindReceiving registers what only an agent that takes deliveries needs.
+func (a *Agent) bindReceiving(fs *pflag.FlagSet) {
 	bind(fs, &a.Listen, "listen", ":8080", "host:port", "webhooks and health, nothing else", parseListen)
+}
+
+// bindServing registers what every agent that serves needs.
+func (a *Agent) bindServing(fs *pflag.FlagSet) {
+	bind(fs, &a.Store, storeFlag, "", "url", "postgres://user@host/database, which any number of agents share; its password belongs into "+
+		Variable(storeFlag)+" (default: a SQLite file in the data folder)", parseStore)
 	bind(fs, &a.APIListen, "api-listen", "127.0.0.1:8081", "host:port", "the API; "+Off+" leaves it out", parseAPIListen)
-	bind(fs, &a.GitHubURL, "github-url", defaultGitHub, "url", "where repositories are cloned from", parseURL)
-	bind(fs, &a.GitHubAPIURL, "github-api-url", "", "url", "its API (default: that of github.com; for any other host <github-url>/api/v3)", parseURL)
 	bindList(fs, "repos", "globs", "owner/name globs of the repositories that may trigger (default: all)",
 		func(all []string) (err error) { a.Repos, err = ParseRepos(all); return err })
+	bind(fs, &a.ShutdownGrace, "shutdown-grace", 30*time.Second, "duration", "how long SIGTERM waits before it hands work back", parseGrace)
+}
+
+// bindWorking registers what only an agent that works events off needs.
+func (a *Agent) bindWorking(fs *pflag.FlagSet, m Machine) {
+	bind(fs, &a.GitHubURL, "github-url", defaultGitHub, "url", "where repositories are cloned from", parseURL)
+	bind(fs, &a.GitHubAPIURL, "github-api-url", "", "url", "its API (default: that of github.com; for any other host <github-url>/api/v3)", parseURL)
 	bindList(fs, "allow-stranger", "[owner/name=]function", "functions that get their secrets even if the sender has no write permission",
 		func(all []string) (err error) { a.AllowStranger, err = ParseStrangers(all); return err })
 	bindList(fs, "trust-bot", "login", "bots whose events are trusted",
@@ -92,24 +126,29 @@ func (a *Agent) bindServing(fs *pflag.FlagSet, m Machine) {
 	bind(fs, &a.Recover, "recover", 72*time.Hour, "duration", "how old what the code host never delivered may be to be taken in; 0s: nothing is", parseGrace)
 	bindList(fs, "recover-hook", "owner/name:id", "webhooks to look through besides those that were seen; also owner:id, owner/name=URL, owner=URL and app",
 		func(all []string) error { a.RecoverHooks = all; return nil })
-	bind(fs, &a.ShutdownGrace, "shutdown-grace", 30*time.Second, "duration", "how long SIGTERM waits before it hands work back", parseGrace)
 	bind(fs, &a.MaxEvents, "max-events", m.maxEvents(), "number", "events worked on at once", parseCount)
+}
+
+// bindMachine registers where things are kept, and what is logged.
+func (a *Agent) bindMachine(fs *pflag.FlagSet, m Machine) {
+	a.machine = m
+	bind(fs, &a.DataDir, "data-dir", filepath.Join(m.StateDir, "pocketci"), "folder", "the database, git mirrors and caches; a local disk", parseDir)
+	bind(fs, &a.LogFormat, "log-format", LogAuto, "format", "console, json, or auto: console on a terminal, else json", parseLogFormat)
+	bind(fs, &a.LogLevel, "log-level", "info", "level", "trace, debug, info, warn or error", parseLogLevel)
 }
 
 // BindRun registers the flags that a single local run knows too.
 func (a *Agent) BindRun(fs *pflag.FlagSet, m Machine) {
-	a.machine = m
-	bind(fs, &a.DataDir, "data-dir", filepath.Join(m.StateDir, "pocketci"), "folder", "the database, git mirrors and caches; a local disk", parseDir)
+	a.bindMachine(fs, m)
 	bindList(fs, "allow-secret", "[owner/name[@ref]=]NAME",
 		"variables of the agent that repositories may have as secrets; -NAME takes a grant away "+
 			"(GITHUB_USERNAME, GITHUB_TOKEN and POCKETCI_SECRET_* are granted if --repos names the owners)",
 		func(all []string) error { a.AllowSecret = all; _, err := ParseGrants(all, false); return err })
 	bind(fs, &a.AllowUnpinned, "allow-unpinned", false, "", "let modules depend on remote modules without a pin", nil)
-	bind(fs, &a.Engine, "engine", "", "host", "a Dagger runner host, as in tcp://127.0.0.1:1234 (default: what the Dagger SDK picks)", parseEngine)
+	bindList(fs, "engine", "host", "Dagger runner hosts, as in tcp://127.0.0.1:1234; of several, a repository's events go to the same one "+
+		"(default: what the Dagger SDK picks)", func(all []string) (err error) { a.Engines, err = parseEngines(all); return err })
 	bind(fs, &a.MaxCalls, "max-calls", m.maxCalls(), "number", "function calls at once, over all events", parseCount)
 	bind(fs, &a.CallTimeout, "call-timeout", time.Hour, "duration", "one function call", parseTimeout)
-	bind(fs, &a.LogFormat, "log-format", LogAuto, "format", "console, json, or auto: console on a terminal, else json", parseLogFormat)
-	bind(fs, &a.LogLevel, "log-level", "info", "level", "trace, debug, info, warn or error", parseLogLevel)
 }
 
 // Complete derives what was not given and refuses settings that don't go
@@ -133,16 +172,29 @@ func (a *Agent) Complete() error {
 		return &event.Problem{Public: "--data-dir: the root of the file system can't be the data folder"}
 	}
 	a.DataDir = dir
-	if err := a.Untrusted.complete(a.Engine); err != nil {
+	if err := a.Untrusted.complete(a.Engines); err != nil {
 		return err
 	}
-	if a.APIListen == a.Listen && a.Listen != "" {
-		return &event.Problem{
-			Public: "--api-listen: " + a.APIListen + " is where webhooks are served (--listen)",
-			Hint:   "the API has a listener of its own; give it another port, or " + Off,
-		}
+	return a.listeners()
+}
+
+// listeners refuses one address for two of them.
+func (a *Agent) listeners() error {
+	taken := ""
+	switch a.APIListen {
+	case "", Off:
+		return nil
+	case a.Listen:
+		taken = "where webhooks are served (--listen)"
+	case a.HealthListen:
+		taken = "where health is served (--health-listen)"
+	default:
+		return nil
 	}
-	return nil
+	return &event.Problem{
+		Public: "--api-listen: " + a.APIListen + " is " + taken,
+		Hint:   "the API has a listener of its own; give it another port, or " + Off,
+	}
 }
 
 // Grants reads what the operator grants, with the default grants if --repos

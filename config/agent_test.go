@@ -52,7 +52,7 @@ func TestDefaultSettings(t *testing.T) {
 		Events: 4, Calls: 8, Timeout: time.Hour, Grace: 30 * time.Second,
 	}
 	got := values{
-		a.Listen, a.APIListen, a.DataDir, a.GitHubURL, a.GitHubAPIURL, a.Engine, a.LogFormat, a.LogLevel,
+		a.Listen, a.APIListen, a.DataDir, a.GitHubURL, a.GitHubAPIURL, strings.Join(a.Engines, ","), a.LogFormat, a.LogLevel,
 		a.MaxEvents, a.MaxCalls, a.CallTimeout, a.ShutdownGrace, a.Repos.String(), a.AllowUnpinned,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -229,7 +229,7 @@ func TestEverySettingHasHelp(t *testing.T) {
 	a.Bind(fs, machine)
 	documented := []string{
 		"accept-repo", "allow-secret", "allow-stranger", "allow-unpinned", "api-listen", "call-timeout", "data-dir", "engine",
-		"github-api-url", "github-url", "listen", "log-format", "log-level", "max-calls", "max-events", "repos", "shutdown-grace", "trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret",
+		"github-api-url", "github-url", "listen", "log-format", "log-level", "max-calls", "max-events", "recover", "recover-hook", "repos", "shutdown-grace", "store", "trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret",
 	}
 	var got []string
 	fs.VisitAll(func(f *pflag.Flag) {

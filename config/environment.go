@@ -50,7 +50,7 @@ func TakeEnvironment(p Process) (*Environment, error) {
 	e := &Environment{process: p, values: map[string]string{}}
 	return e, e.take(func(name string) bool {
 		switch name {
-		case usernameVariable, tokenVariable, hookVariable, cloudVariable:
+		case usernameVariable, tokenVariable, hookVariable, cloudVariable, passwordVariable:
 			return true
 		}
 		return strings.HasPrefix(name, settingPrefix)
@@ -109,11 +109,14 @@ func (e *Environment) Secrets(m run.Module, s Scope, g Grants) (run.SecretValues
 
 // Sensitive are the values that must not appear in anything that is logged,
 // stored or reported: all that were taken but the user's name and the settings,
-// and each of the webhook's secrets by itself. They are sorted, without doubles.
+// the store's password among these, and each of the webhook's secrets by itself.
+// They are sorted, without doubles.
 func (e *Environment) Sensitive() []string {
 	var all []string
 	for name, value := range e.values {
 		switch _, setting := e.Setting(name); {
+		case name == Variable(storeFlag), name == Variable(moveFlag):
+			all = append(all, passwords(value)...)
 		case setting, name == usernameVariable:
 		case name == hookVariable:
 			all = append(all, value)
@@ -155,10 +158,16 @@ func (c Credentials) String() string { return "credentials of " + c.Username + "
 // Format is String, whatever the verb.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
 
+// Role is what an agent does.
+type Role struct {
+	// Receives: it takes deliveries in. Works: it works events off.
+	Receives, Works bool
+}
+
 // Credentials gives what is set. The error, an [*event.Problem], names all that
-// are required to serve and missing, and says how to get each; a local run needs
-// none of them and may ignore it.
-func (e *Environment) Credentials() (Credentials, error) {
+// the role requires and that are missing, and says how to get each; a local run
+// needs none of them and may ignore it.
+func (e *Environment) Credentials(r Role) (Credentials, error) {
 	c := Credentials{
 		Username:   e.values[usernameVariable],
 		Token:      e.values[tokenVariable],
@@ -166,12 +175,15 @@ func (e *Environment) Credentials() (Credentials, error) {
 		CloudToken: e.values[cloudVariable],
 	}
 	var missing, how []string
-	for _, v := range []struct{ name, how string }{
-		{usernameVariable, "the name of the GitHub account that the token belongs to"},
-		{tokenVariable, "a token of that account, from https://github.com/settings/tokens; fine-grained: read contents, write commit statuses; classic: repo"},
-		{hookVariable, "the webhook's secret, which you make up (openssl rand -hex 32) and also enter in the webhook's settings on GitHub; several are separated by commas"},
+	for _, v := range []struct {
+		name, how string
+		required  bool
+	}{
+		{usernameVariable, "the name of the GitHub account that the token belongs to", true},
+		{tokenVariable, "a token of that account, from https://github.com/settings/tokens; fine-grained: read contents, write commit statuses; classic: repo", r.Works},
+		{hookVariable, "the webhook's secret, which you make up (openssl rand -hex 32) and also enter in the webhook's settings on GitHub; several are separated by commas", r.Receives},
 	} {
-		if strings.TrimSpace(e.values[v.name]) == "" {
+		if v.required && strings.TrimSpace(e.values[v.name]) == "" {
 			missing = append(missing, v.name)
 			how = append(how, v.name+": "+v.how)
 		}

@@ -53,7 +53,7 @@ func TestCredentialsLeaveTheEnvironment(t *testing.T) {
 	if diff := cmp.Diff([]string{"PATH=/bin", "HOME=/root", "strange"}, p.vars); diff != "" {
 		t.Errorf("left after the grants (-want +got)\n%s", diff)
 	}
-	c, err := e.Credentials()
+	c, err := e.Credentials(config.Role{Receives: true, Works: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestSettingsFromTheEnvironment(t *testing.T) {
 
 func TestMissingCredentialsAreNamedTogether(t *testing.T) {
 	e, _ := environment(t, "GITHUB_TOKEN= ", "DAGGER_CLOUD_TOKEN=c", "GITHUB_USERNAME=octocat")
-	c, err := e.Credentials()
+	c, err := e.Credentials(config.Role{Receives: true, Works: true})
 	var p *event.Problem
 	if !errors.As(err, &p) || p.Public != "not set in the environment: GITHUB_TOKEN, X_HUB_SIGNATURE" {
 		t.Fatalf("error %v", err)

@@ -92,6 +92,19 @@ func parseEngine(s string) (string, error) {
 	return s, nil
 }
 
+// parseEngines wants several of them, each once.
+func parseEngines(all []string) ([]string, error) {
+	for i, s := range all {
+		if _, err := parseEngine(s); err != nil {
+			return nil, err
+		}
+		if slices.Contains(all[:i], s) {
+			return nil, fmt.Errorf("%s is named twice", shown(s))
+		}
+	}
+	return all, nil
+}
+
 func parseLogFormat(s string) (string, error) { return oneOf(s, LogAuto, LogConsole, LogJSON) }
 
 func parseLogLevel(s string) (string, error) {

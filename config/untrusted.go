@@ -37,10 +37,10 @@ func (u *Untrusted) bind(fs *pflag.FlagSet) {
 		func(all []string) (err error) { u.Forks, err = ParseForks(all); return err })
 }
 
-// complete refuses an engine that is the one for everything else without a word
-// that this is meant.
-func (u *Untrusted) complete(engine string) error {
-	if u.Engine != "" && u.Engine != Same && u.Engine == engine {
+// complete refuses an engine that is one for everything else without a word that
+// this is meant.
+func (u *Untrusted) complete(engines []string) error {
+	if u.Engine != "" && u.Engine != Same && slices.Contains(engines, u.Engine) {
 		return &event.Problem{
 			Public: "--untrusted-engine: " + u.Engine + " is the engine for everything else (--engine)",
 			Hint:   "a function can become root in an engine; name another one, or say " + Same + " if approval is enough for you",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,16 @@ import (
 
 	"github.com/franela/pocketci/event"
 )
+
+// Lock makes the file at path, and its folder, and takes it for this process, so
+// that no other one uses what it stands for. The system gives it back when the
+// process ends, however it ends. A lock that is held is an [*event.Problem].
+func Lock(path string) (unlock func() error, err error) {
+	if err := private(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	return lockFile(path)
+}
 
 // lockFile takes a lock that the system gives back when the process ends,
 // however it ends. The file stays, and holds the holder's process id.

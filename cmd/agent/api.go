@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/franela/pocketci/config"
+	"github.com/franela/pocketci/report/status"
 	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/source/webhook"
 	"github.com/franela/pocketci/store"
 	"github.com/franela/pocketci/web"
 )
@@ -47,7 +49,15 @@ type teller struct {
 
 // Status gathers what the stages say.
 func (t *teller) Status(ctx context.Context) web.Status {
-	r, counts, sending := t.ready(ctx), t.hooks.Counts(), t.sender.Health()
+	r := t.ready(ctx)
+	var counts webhook.Counts
+	if t.hooks != nil {
+		counts = t.hooks.Counts()
+	}
+	var sending status.Health
+	if t.sender != nil {
+		sending = t.sender.Health()
+	}
 	s := web.Status{
 		Version: version(), StartedAt: t.since,
 		Deliveries: web.Deliveries(counts),

@@ -41,7 +41,7 @@ func execute(ctx context.Context, args []string, w world) int {
 		return complain(w.err, err)
 	}
 	root := serveCommand(w, env)
-	root.AddCommand(localCommand(w, env))
+	root.AddCommand(receiveCommand(w, env), workCommand(w, env), moveCommand(w, env), localCommand(w, env))
 	root.SetArgs(args)
 	root.SetOut(w.out)
 	root.SetErr(w.err)
@@ -87,7 +87,7 @@ func serveCommand(w world, env *config.Environment) *cobra.Command {
 			if err := complete(&settings, c, env); err != nil {
 				return err
 			}
-			return serve(c.Context(), w, &settings, env)
+			return serve(c.Context(), w, config.Role{Receives: true, Works: true}, &settings, env)
 		},
 	}
 	settings.Bind(c.Flags(), w.machine)
@@ -97,6 +97,9 @@ func serveCommand(w world, env *config.Environment) *cobra.Command {
 
 // complete takes what was not given on the command line from the environment.
 func complete(settings *config.Agent, c *cobra.Command, env *config.Environment) error {
+	if err := config.RefusePasswords(c.Flags()); err != nil {
+		return err
+	}
 	if err := config.FromEnvironment(c.Flags(), env.Setting); err != nil {
 		return err
 	}

@@ -21,6 +21,10 @@ func (a *agent) ready(ctx context.Context) webhook.Readiness {
 		a.log.Error().Err(err).Str("problem", h.Problem).Msg("the store can't be written")
 	}
 	r.Outbox = webhook.OutboxState{Waiting: h.OutboxWaiting, Dead: h.OutboxDead}
+	if !a.role.Works {
+		r.Engine.Problem = "this agent only takes deliveries; those that work know their engines"
+		return r
+	}
 	sending := a.sender.Health()
 	r.Outbox.Failing, r.Outbox.LimitedUntil = sending.Failing, sending.LimitedUntil
 	r.Engine = engineState(a.engine.Ping(ctx))

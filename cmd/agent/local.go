@@ -174,7 +174,7 @@ func (l *localRun) engine(w world, env *config.Environment, log zerolog.Logger, 
 	if l.json {
 		live = nil
 	}
-	creds, _ := env.Credentials() // a local run needs none of them
+	creds, _ := env.Credentials(config.Role{}) // a local run needs none of them
 	e, err := makeEngine(w, &l.settings, creds.CloudToken, log, live)
 	if err != nil || !l.dryRun {
 		return e, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/franela/pocketci/config"
 	"github.com/franela/pocketci/dispatch"
-	"github.com/franela/pocketci/engine"
 	"github.com/franela/pocketci/engine/scrub"
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/report/status"
@@ -27,8 +25,10 @@ import (
 // errStopping is why everything ends.
 var errStopping = errors.New("the agent is shutting down")
 
-// agent is the line that an event travels, and what it is made of.
+// agent is the line that an event travels, and what it is made of. An agent that
+// only receives has the first half of it, one that only works the second.
 type agent struct {
+	role     config.Role
 	settings *config.Agent
 	log      zerolog.Logger
 	secrets  *scrub.Scrubber
@@ -36,25 +36,31 @@ type agent struct {
 	policy   policy
 	urls     github.URLs
 
-	store      *store.Store
+	store *store.Store
+
+	// Of one that receives.
+	hooks *webhook.Handler
+
+	// Of one that works.
+	unlock     func() error // gives the data folder back
 	mirrors    *git.Mirrors
 	github     *github.Client
 	engine     runtime
 	dispatcher *dispatch.Dispatcher
 	sender     *status.Sender
-	hooks      *webhook.Handler
-	deliveries *webhook.Server
-	api        *web.Server // nil: the operator left it out
 	recoverer  recoverer
+
+	front      *webhook.Server // deliveries and health; nil: neither
+	api        *web.Server     // nil: the operator left it out
 	background sync.WaitGroup
 }
 
 // serve draws the line, starts it from its end to its beginning, so that nothing
 // flows into what is not there yet, and stops it the other way round.
-func serve(ctx context.Context, w world, settings *config.Agent, env *config.Environment) (err error) {
+func serve(ctx context.Context, w world, role config.Role, settings *config.Agent, env *config.Environment) (err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(errStopping)
-	a := &agent{settings: settings}
+	a := &agent{role: role, settings: settings}
 	if err := a.operator(w, env); err != nil {
 		return err
 	}
@@ -66,14 +72,17 @@ func serve(ctx context.Context, w world, settings *config.Agent, env *config.Env
 		a.stop(ctx)
 		return err
 	}
-	var apiFailed <-chan error
+	var frontFailed, apiFailed <-chan error
+	if a.front != nil {
+		frontFailed = a.front.Failed()
+	}
 	if a.api != nil {
 		apiFailed = a.api.Failed()
 	}
 	select {
 	case <-ctx.Done():
 		a.log.Info().Dur("grace", settings.ShutdownGrace).Msg("shutting down")
-	case err = <-a.deliveries.Failed():
+	case err = <-frontFailed:
 	case err = <-apiFailed:
 	}
 	end(errStopping)
@@ -83,9 +92,13 @@ func serve(ctx context.Context, w world, settings *config.Agent, env *config.Env
 
 // operator settles what the operator decided, before anything is opened.
 func (a *agent) operator(w world, env *config.Environment) (err error) {
-	if a.creds, err = env.Credentials(); err != nil {
+	if err := a.sharing(); err != nil {
 		return err
 	}
+	if a.creds, err = env.Credentials(a.role); err != nil {
+		return err
+	}
+	a.settings.Store = env.Store(a.settings.Store)
 	grants, err := a.settings.Grants()
 	if err != nil {
 		return &event.Problem{Public: "--allow-secret: " + err.Error()}
@@ -102,13 +115,48 @@ func (a *agent) operator(w world, env *config.Environment) (err error) {
 	return err
 }
 
-// stages makes every stage, in the order in which an event meets them.
-func (a *agent) stages(ctx context.Context, w world) (err error) {
-	receiver, err := a.receiver(w)
-	if err != nil {
+// stages makes every stage of the agent's role, in the order in which an event
+// meets them: it is taken in, worked off, reported and shown. The store, and what
+// the stages work with, come first.
+func (a *agent) stages(ctx context.Context, w world) error {
+	if err := a.keeping(ctx, w); err != nil {
 		return err
 	}
-	if a.store, err = store.Open(ctx, store.Config{Dir: a.settings.DataDir, Owner: owner(), LeaseFor: w.trial.leaseFor, Clock: w.clock, Log: a.log}); err != nil {
+	if a.role.Works {
+		if err := a.tools(ctx, w); err != nil {
+			return err
+		}
+	}
+	j := a.joints(w)
+	if a.role.Receives {
+		if err := a.receiving(w, j); err != nil {
+			return err
+		}
+	}
+	if a.role.Works {
+		if err := a.working(ctx, w, j); err != nil {
+			return err
+		}
+		if err := a.reporting(w, j); err != nil {
+			return err
+		}
+	}
+	a.makeFront(w)
+	return a.makeAPI(w)
+}
+
+// keeping makes what events are kept in.
+func (a *agent) keeping(ctx context.Context, w world) (err error) {
+	a.store, err = store.Open(ctx, store.Config{
+		URL: a.settings.Store, Dir: a.settings.DataDir, Owner: owner(), LeaseFor: w.trial.leaseFor, Clock: w.clock, Log: a.log,
+	})
+	return err
+}
+
+// tools makes what events are worked off with.
+func (a *agent) tools(ctx context.Context, w world) (err error) {
+	// The store's own lock is only of a SQLite file.
+	if a.unlock, err = store.Lock(filepath.Join(a.settings.DataDir, "agent.lock")); err != nil {
 		return err
 	}
 	if err := a.acceptRepositories(ctx); err != nil {
@@ -128,10 +176,44 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 	if a.engine, err = makeEngine(w, a.settings, a.creds.CloudToken, a.log, nil); err != nil {
 		return err
 	}
-	if err := a.makeRecoverer(w, receiver); err != nil {
+	receiver, err := a.receiver(w)
+	if err != nil {
 		return err
 	}
-	j := a.joints(w)
+	return a.makeRecoverer(w, receiver)
+}
+
+// receiving makes what takes deliveries in.
+func (a *agent) receiving(w world, j joints) error {
+	receiver, err := a.receiver(w)
+	if err != nil {
+		return err
+	}
+	a.hooks, err = webhook.New(webhook.Config{
+		Vendors: map[string]webhook.Vendor{"github": receiver}, Default: "github",
+		Store: j.keeper, Admit: admit(a.settings.Repos), Ready: webhook.ReadyFunc(a.ready),
+		Clock: w.clock, Log: a.log,
+	})
+	return err
+}
+
+// receiver knows genuine deliveries. An agent that takes none needs no secret for
+// them: it reads only those that the code host itself shows it.
+func (a *agent) receiver(w world) (*github.Receiver, error) {
+	c := github.Config{Login: a.creds.Username, Clock: w.clock}
+	if a.creds.Hook == "" && !a.role.Receives {
+		return github.NewReader(c), nil
+	}
+	secrets, err := github.ParseSecrets(a.creds.Hook)
+	if err != nil {
+		return nil, err
+	}
+	c.Secrets = secrets
+	return github.NewReceiver(c)
+}
+
+// working makes what works events off.
+func (a *agent) working(ctx context.Context, w world, j joints) error {
 	lanes, err := a.lanes(ctx, w, j.engine)
 	if err != nil {
 		return err
@@ -143,30 +225,16 @@ func (a *agent) stages(ctx context.Context, w world) (err error) {
 		MaxEvents: a.settings.MaxEvents, MaxCalls: a.settings.MaxCalls, CallTimeout: a.settings.CallTimeout,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})
-	if a.sender, err = status.New(status.Config{
-		Runs: j.runs, Outbox: j.outbox, Watch: a.store, Statuses: j.statuses, Budget: w.trial.budget,
-		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
-	}); err != nil {
-		return err
-	}
-	if a.hooks, err = webhook.New(webhook.Config{
-		Vendors: map[string]webhook.Vendor{"github": receiver}, Default: "github",
-		Store: j.keeper, Admit: admit(a.settings.Repos), Ready: webhook.ReadyFunc(a.ready),
-		Clock: w.clock, Log: a.log,
-	}); err != nil {
-		return err
-	}
-	a.deliveries = webhook.NewServer(webhook.ServerConfig{Addr: a.settings.Listen, Handler: a.hooks, Log: a.log})
-	return a.makeAPI(w)
+	return nil
 }
 
-// receiver knows genuine deliveries.
-func (a *agent) receiver(w world) (*github.Receiver, error) {
-	secrets, err := github.ParseSecrets(a.creds.Hook)
-	if err != nil {
-		return nil, err
-	}
-	return github.NewReceiver(github.Config{Secrets: secrets, Login: a.creds.Username, Clock: w.clock})
+// reporting makes what tells the code host.
+func (a *agent) reporting(w world, j joints) (err error) {
+	a.sender, err = status.New(status.Config{
+		Runs: j.runs, Outbox: j.outbox, Watch: a.store, Statuses: j.statuses, Budget: w.trial.budget,
+		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
+	})
+	return err
 }
 
 // acceptRepositories takes the operator's word for names that changed hands.
@@ -191,25 +259,15 @@ func (a *agent) remote(r event.Repo) (git.Remote, error) {
 	return git.Remote{URL: url, Username: a.creds.Username, Token: a.creds.Token}, nil
 }
 
-// makeEngine makes the engine with a key and caches of its own in the data folder.
-func makeEngine(w world, settings *config.Agent, cloudToken string, log zerolog.Logger, live func(string) io.Writer) (runtime, error) {
-	key, err := sessionKey(settings.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	return w.engine(engine.Config{
-		RunnerHost: settings.Engine, Dir: filepath.Join(settings.DataDir, "engine"), Key: key,
-		CloudToken: cloudToken, Environ: w.process.Environ(), AllowUnpinned: settings.AllowUnpinned,
-		Clock: w.clock, Log: log,
-	}, live)
-}
-
 // start opens the line from its end.
 func (a *agent) start(ctx context.Context) error {
-	if err := a.sender.Start(ctx); err != nil {
-		return err
+	if a.role.Works {
+		if err := a.sender.Start(ctx); err != nil {
+			return err
+		}
+		a.dispatcher.Start(ctx)
+		a.log.Info().Str("data_dir", a.settings.DataDir).Msg("events are worked off")
 	}
-	a.dispatcher.Start(ctx)
 	if a.api != nil {
 		at, err := a.api.Start(ctx)
 		if err != nil {
@@ -217,12 +275,16 @@ func (a *agent) start(ctx context.Context) error {
 		}
 		a.log.Info().Stringer("address", at).Msg("the API listens")
 	}
-	at, err := a.deliveries.Start(ctx)
-	if err != nil {
-		return err
+	if a.front != nil {
+		at, err := a.front.Start(ctx)
+		if err != nil {
+			return err
+		}
+		a.log.Info().Stringer("address", at).Bool("webhooks", a.role.Receives).Msg("deliveries and health are served")
 	}
-	a.log.Info().Stringer("address", at).Str("data_dir", a.settings.DataDir).Msg("webhooks are taken")
-	a.background.Go(func() { a.lookForEngine(ctx) })
+	if a.role.Works {
+		a.background.Go(func() { a.lookForEngine(ctx) })
+	}
 	return a.recoverer.start(ctx)
 }
 
@@ -231,12 +293,14 @@ func (a *agent) start(ctx context.Context) error {
 func (a *agent) stop(ctx context.Context) {
 	grace, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), a.settings.ShutdownGrace, errStopping)
 	defer cancel()
-	for _, end := range []func(context.Context) error{
-		a.deliveries.Stop,
-		a.recoverer.stop,
-		func(ctx context.Context) error { a.dispatcher.Stop(ctx); return nil },
-		a.sender.Stop,
-	} {
+	var ends []func(context.Context) error
+	if a.front != nil {
+		ends = append(ends, a.front.Stop)
+	}
+	if a.role.Works {
+		ends = append(ends, a.recoverer.stop, func(ctx context.Context) error { a.dispatcher.Stop(ctx); return nil }, a.sender.Stop)
+	}
+	for _, end := range ends {
 		if err := end(grace); err != nil {
 			a.log.Warn().Err(err).Msg("shutdown cut something short")
 		}
@@ -257,6 +321,9 @@ func (a *agent) close() error {
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
+	}
+	if a.unlock != nil {
+		errs = append(errs, a.unlock())
 	}
 	return errors.Join(errs...)
 }

@@ -66,6 +66,16 @@ func NewReceiver(c Config) (*Receiver, error) {
 	return r, nil
 }
 
+// NewReader makes a receiver for what GitHub itself shows us, by its API: it has
+// no secrets, and takes no delivery for genuine. Config's Secrets are ignored.
+func NewReader(c Config) *Receiver {
+	r := &Receiver{own: Own{Login: c.Login, AppID: c.AppID}, clock: c.Clock}
+	if r.clock == nil {
+		r.clock = time.Now
+	}
+	return r
+}
+
 // Names that GitHub gives: an event's, a delivery's (a UUID), a signature.
 var (
 	eventShape     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
