@@ -10,9 +10,10 @@ import (
 
 const (
 	// maxTries is how often an agent may die, or stand still until its lease is
-	// over, with a run in its hands before the run is given up. Five: whoever is
-	// near when another run brings the agent down must not be taken for it.
-	maxTries = 5
+	// over, with a run in its hands before the run is given up. Seven, with rests in
+	// between that grow to more than a minute: a run that was only near when
+	// something else brought the agent down must not be taken for the reason.
+	maxTries = 7
 	// suspect is the try from which on a run is worked on only while no other
 	// suspect is, so that the next death tells them apart.
 	suspect = 3

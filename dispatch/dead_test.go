@@ -44,8 +44,8 @@ func (s slowEngine) Open(ctx context.Context, spec dispatch.Spec) (dispatch.Sess
 // touched any more.
 func TestWhatNoAgentSurvives(t *testing.T) {
 	for died, want := range map[int]string{
-		5: "dead letter: pocketci ended or stood still 5 times while it worked on this event",
-		4: "",
+		7: "dead letter: pocketci ended or stood still 7 times while it worked on this event",
+		6: "",
 	} {
 		t.Run(fmt.Sprint(died, " times"), func(t *testing.T) {
 			w := newWorld(t, function("onGithubPush"))

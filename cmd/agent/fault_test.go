@@ -40,7 +40,7 @@ func TestFault(t *testing.T) {
 			t.Parallel()
 			c := fault.Config{
 				Happenings: 100, Kills: 8, Stops: 1, Ends: 1, Rounds: 1,
-				Faults: faults, Seed: *faultSeed,
+				Faults: faults, Latency: 30 * time.Millisecond, Seed: *faultSeed,
 			}
 			if *faultFull {
 				c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 870, 50, 5, 5, 2

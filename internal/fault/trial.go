@@ -42,6 +42,8 @@ type Config struct {
 	// and is gone now and then.
 	Fake   string
 	Faults bool
+	// Latency is how long each call of a fake engine takes.
+	Latency time.Duration
 	// Seed makes the same trial again, as far as the machine allows.
 	Seed uint64
 	// Log is told of each step.
@@ -59,7 +61,12 @@ type step struct {
 // steps are the lives, shuffled.
 func (c Config) steps(random *rand.Rand) []step {
 	var all []step
-	moment := func() time.Duration { return time.Duration(random.IntN(1200)) * time.Millisecond }
+	moment := func() time.Duration {
+		if random.IntN(3) == 0 {
+			return time.Duration(random.IntN(60)) * time.Millisecond // while deliveries come in
+		}
+		return time.Duration(random.IntN(2000)) * time.Millisecond
+	}
 	for range c.Kills {
 		all = append(all, step{kind: "kill", after: moment()})
 	}
@@ -71,7 +78,7 @@ func (c Config) steps(random *rand.Rand) []step {
 	}
 	for range c.Rounds {
 		for _, p := range Points() {
-			most := 6
+			most := max(2, min(c.Happenings/30, 20))
 			if p == Verified || p == Stored {
 				most = 2 // there are few deliveries in each step
 			}
@@ -124,6 +131,12 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	if t.all, err = load(ctx, gh, c.Happenings, random); err != nil {
 		return nil, err
+	}
+	if t.Fake != "" {
+		err := errors.Join(os.MkdirAll(t.Fake, 0o700), os.WriteFile(filepath.Join(t.Fake, "latency"), []byte(t.Latency.String()), 0o600))
+		if err != nil {
+			return nil, err
+		}
 	}
 	t.plan()
 	begun := time.Now()
@@ -195,25 +208,41 @@ func (t *trial) live(ctx context.Context) error {
 }
 
 func (t *trial) lives(ctx context.Context) error {
-	steps := t.steps(t.random)
+	steps, late := t.steps(t.random), len(t.pending)/10
 	for i, s := range steps {
-		share := len(t.pending) / (len(steps) - i)
-		if i == 0 {
-			share = len(t.pending) * 2 / 5 // the first rush
+		share := (len(t.pending) - late) / (len(steps) - i)
+		if i < 5 {
+			share = len(t.pending) / 6 // the first rush
 		}
-		timed, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
-		begun := time.Now()
-		err := t.step(timed, s, share)
-		cancel()
-		t.Log("%3d %-5s %-12s %d deliveries, %s", i, s.kind, s.point, share, time.Since(begun).Round(time.Millisecond))
-		if err != nil {
-			return fmt.Errorf("step %d (%s %s): %w", i, s.kind, s.point, err)
+		if err := t.life(ctx, s, max(share, 0)); err != nil {
+			return err
+		}
+	}
+	// Points that there was too little work for get another chance.
+	for _, p := range Points() {
+		if t.report.reached[p] == 0 && t.Rounds > 0 {
+			if err := t.life(ctx, step{kind: "point", point: p, n: 1}, min(5, len(t.pending))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// step is one life: deliveries go in while the process is made to end.
+// life is one life of the agent, within its time.
+func (t *trial) life(ctx context.Context, s step, share int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
+	defer cancel()
+	begun := time.Now()
+	err := t.step(ctx, s, share)
+	t.Log("%-5s %-12s %d deliveries, %s", s.kind, s.point, share, time.Since(begun).Round(time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", s.kind, s.point, err)
+	}
+	return nil
+}
+
+// step lets the agent live: deliveries go in while the process is made to end.
 func (t *trial) step(ctx context.Context, s step, share int) error {
 	var env []string
 	if s.kind == "point" {
@@ -362,7 +391,8 @@ func (t *trial) starve(ctx context.Context) {
 		fault := []string{"lost", "hang", "down"}[random.IntN(3)]
 		file := filepath.Join(t.Fake, fault)
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
-			continue // there is no engine yet
+			t.Log("take the engine away: %v", err)
+			return
 		}
 		pause(ctx, time.Duration(50+random.IntN(400))*time.Millisecond)
 		_ = os.Remove(file)
