@@ -76,7 +76,7 @@
 // arguments and the secrets were the same before. Output is then empty.
 //
 // Secrets' values, the git token among them, are taken out of everything that a
-// session returns or logs (package scrub). They travel in variables of requests,
+// session returns or logs (package engine/scrub). They travel in variables of requests,
 // under names that are an HMAC of repository, lane, parameter and value: stable,
 // because the engine's cache knows calls again by them, and telling nothing.
 package engine

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -346,4 +348,39 @@ func TestSubmodules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzSubmodules: whatever git takes for a submodule's URL is among those that
+// are checked.
+func FuzzSubmodules(f *testing.F) {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		f.Skip("no git to compare with")
+	}
+	for _, seed := range []string{
+		"[submodule \"a\"]\n\tpath = a\n\turl = ../b\n", "[submodule \"a\"] url = \"x y\" ; c\n", "[submodule \"a\"]\nurl=a\\\nb\n",
+		"[submodule \"a]\"]URL=\"a#b\"c\n", "[submodule \"\\\"]\"]\nurl = a\\tb\n", "[submodule.a]\nurl\nurl = \n", "\xef\xbb\xbf[submodule \"a\"]\nurl = x\n",
+		"[submodule \"a\"]\nx = \"y\\\nurl = z\"\n", "[submodule \"a\"] url = https://h/x]\n", "[submodule \"a\"]\nx = y\\\\\nurl = z\n",
+		"[submodule \"a\"]\n# c \\\nurl = z\n", "[submodule \"a\"]\nx = y # c \\\nurl = \" z \" w \n", "[submodule \"]\\\"]\"]\nurl=\"a;b\" ;c",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "\x00") || strings.Contains(strings.ToLower(text), "include") {
+			return
+		}
+		cmd := exec.Command(git, "config", "--file", "-", "--null", "--get-regexp", `^submodule\..*\.url$`)
+		cmd.Stdin, cmd.Dir = strings.NewReader(text), t.TempDir()
+		out, err := cmd.Output()
+		if err != nil {
+			return // not a configuration file, or no URL in it
+		}
+		ours := submoduleURLs(text)
+		for entry := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+			_, url, ok := strings.Cut(entry, "\n")
+			if ok && url != "" && !slices.Contains(ours, url) {
+				t.Errorf("git reads %q; we read %q", url, ours)
+			}
+		}
+	})
 }
