@@ -46,7 +46,7 @@ type agent struct {
 }
 
 // start starts the agent and waits until it answers.
-func start(t *testing.T, environ []string, args ...string) *agent {
+func start(t testing.TB, environ []string, args ...string) *agent {
 	t.Helper()
 	real := needEngine(t)
 	path, err := program()
@@ -85,7 +85,7 @@ func start(t *testing.T, environ []string, args ...string) *agent {
 	}
 }
 
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,7 +103,7 @@ type repository struct {
 }
 
 // repository makes a private repository with these files on main.
-func (a *agent) repository(t *testing.T, name string, files map[string]string) *repository {
+func (a *agent) repository(t testing.TB, name string, files map[string]string) *repository {
 	t.Helper()
 	owner, short, _ := strings.Cut(name, "/")
 	a.gh.AddRepo(githubtest.Repo{Owner: owner, Name: short, Private: true})
@@ -114,7 +114,7 @@ func (a *agent) repository(t *testing.T, name string, files map[string]string) *
 }
 
 // commit commits the files and puts the commit on a branch; it gives what was there before.
-func (r *repository) commit(t *testing.T, branch string, files map[string]string) (before string) {
+func (r *repository) commit(t testing.TB, branch string, files map[string]string) (before string) {
 	t.Helper()
 	for name, text := range files {
 		path := filepath.Join(r.work, filepath.FromSlash(name))
@@ -133,7 +133,7 @@ func (r *repository) commit(t *testing.T, branch string, files map[string]string
 	return before
 }
 
-func (r *repository) git(t *testing.T, args ...string) string {
+func (r *repository) git(t testing.TB, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = r.work
@@ -147,14 +147,14 @@ func (r *repository) git(t *testing.T, args ...string) string {
 }
 
 // push commits, delivers the push and waits for the run's end.
-func (r *repository) push(t *testing.T, branch string, files map[string]string) web.Event {
+func (r *repository) push(t testing.TB, branch string, files map[string]string) web.Event {
 	t.Helper()
 	before := r.commit(t, branch, files)
 	return r.deliver(t, "push", r.gh.PushPayload(r.name, "refs/heads/"+branch, before, r.sha))
 }
 
 // deliver delivers an event and waits for the run's end.
-func (a *agent) deliver(t *testing.T, event string, payload []byte) web.Event {
+func (a *agent) deliver(t testing.TB, event string, payload []byte) web.Event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -176,7 +176,7 @@ func (a *agent) deliver(t *testing.T, event string, payload []byte) web.Event {
 }
 
 // event is what the API says of an event.
-func (a *agent) event(t *testing.T, id string) web.Event {
+func (a *agent) event(t testing.TB, id string) web.Event {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join(a.dir, "data", web.TokenFile))
 	if err != nil {

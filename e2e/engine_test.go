@@ -58,7 +58,7 @@ func findEngine(look bool) (realEngine, error) {
 }
 
 // needEngine skips where there is no engine.
-func needEngine(t *testing.T) realEngine {
+func needEngine(t testing.TB) realEngine {
 	t.Helper()
 	real, err := findEngine(true)
 	if err != nil {
