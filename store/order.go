@@ -118,7 +118,8 @@ func (t tx) event(ctx context.Context, seq int64) (e event.Event, err error) {
 }
 
 // parked tells whether another run comes before m, which is due; m is then not
-// due before that one has ended.
+// due before that one has ended. The reporter does not look at it meanwhile: a
+// thousand runs in line would use up what may be sent to the code host.
 func (t tx) parked(ctx context.Context, m member) (bool, error) {
 	if m.grp == "" || m.place == placeGoes || m.cancel != "" {
 		return false, nil
@@ -133,8 +134,8 @@ func (t tx) parked(ctx context.Context, m member) (bool, error) {
 	if f, err = t.first(ctx, m); err != nil || f.seq == 0 {
 		return false, err
 	}
-	if _, err = t.exec(ctx, "UPDATE runs SET due = ?, place = 1, aside = 0, waits = ?, version = version + 1 WHERE seq = ?",
-		dueWoken, turnAfter(f.tip), m.seq); err != nil {
+	if _, err = t.exec(ctx, "UPDATE runs SET state = ?, due = ?, place = 1, aside = 0, waits = ?, version = version + 1, look = NULL WHERE seq = ?",
+		string(run.Waiting), dueWoken, turnAfter(f.tip), m.seq); err != nil {
 		return false, err
 	}
 	return true, t.nudge(ctx, f)

@@ -30,6 +30,7 @@ const patience = 60 * time.Second
 // own for each script. The engine is the fake one: see main_test.go.
 func TestScripts(t *testing.T) {
 	commands := laneCommands()
+	maps.Copy(commands, orderCommands())
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"up":          cmdUp,
 		"get":         cmdGet,

@@ -110,8 +110,12 @@ func pushesQueue(t *testing.T, d *Database) {
 	lo := leased(t, s, other)
 	goes(t, s, lo, run.OrderQueue)
 	idle(t, s)
-	if r := read(t, s, b.ID); r.State != run.Queued || r.Waits != "its turn after "+a.SHA || !r.Begun.IsZero() {
+	if r := read(t, s, b.ID); r.State != run.Waiting || r.Waits != "its turn after "+a.SHA || !r.Begun.IsZero() {
 		t.Errorf("the second is %s, begun %v, waits for %q", r.State, r.Begun, r.Waits)
+	}
+	runs, err := s.Unreported(soon(t), d.Clock.Now(), 10)
+	if err != nil || len(runs) != 2 {
+		t.Errorf("%d runs are to be reported, want those that were begun; %v", len(runs), err)
 	}
 	ended(t, s, la)
 	lb := leased(t, s, b)
