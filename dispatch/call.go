@@ -46,11 +46,7 @@ func (t *task) call(ctx context.Context, plans []plan) error {
 	}
 	defer leave()
 	attempt := t.run.Attempt + 1
-	defer func() {
-		for _, b := range batches {
-			t.close(b)
-		}
-	}()
+	t.batches = batches
 	if err := t.begin(ctx, free, attempt); err != nil {
 		return err
 	}

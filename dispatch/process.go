@@ -60,6 +60,9 @@ type task struct {
 	// begun ends the deadline of the start.
 	begun func()
 	lane  lane
+	// batches have sessions to close once the run's end is recorded: nobody shall
+	// wait for an engine that tidies up.
+	batches []*batch
 	// groups limit the repository's functions.
 	groups []group
 }
@@ -84,6 +87,11 @@ func guarded(do func() error) (err error) {
 func (t *task) do(ctx context.Context) error {
 	ctx, begun, end := t.starting(ctx)
 	defer end()
+	defer func() {
+		for _, b := range t.batches {
+			t.close(b)
+		}
+	}()
 	t.begun = begun
 	return overdue(ctx, t.stages(ctx))
 }
