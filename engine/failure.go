@@ -112,7 +112,10 @@ func (s *Session) classify(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", run.ErrEngineLost, err)
 	}
 	// An engine that ends cancels what it does, and says so as if it were an answer.
-	if endsWithEngine(answer.Message) && s.alive(ctx, aliveAgain) != nil {
+	// One to which only our connection broke answers, but can't ask us for anything
+	// any more: what needs that fails from then on.
+	if strings.Contains(answer.Message, "only one connection allowed") ||
+		endsWithEngine(answer.Message) && s.alive(ctx, aliveAgain) != nil {
 		return fmt.Errorf("%w: %w", run.ErrEngineLost, err)
 	}
 	return err

@@ -356,6 +356,7 @@ func TestEngineThatIsLost(t *testing.T) {
 	}{
 		"the process dies":         {"dies", engine.Config{}},
 		"the process has no route": {"bad gateway", engine.Config{}},
+		"it can't ask us back":     {"no way back", engine.Config{}},
 		"the engine hangs":         {"hangs", engine.Config{Heartbeat: 10 * time.Millisecond, Silence: 50 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {

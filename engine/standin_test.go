@@ -225,6 +225,9 @@ func (s *standinServer) call(w http.ResponseWriter, r *http.Request, query strin
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		io.WriteString(w, `{"errors":[{"message":"Cannot query field \"x\" on type \"Hello\"."},{"message":"and more"}],"data":null}`)
 		return
+	case "no way back":
+		io.WriteString(w, `{"errors":[{"message":"failed to load runtime: failed to query git config: rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: only one connection allowed\""}],"data":null}`)
+		return
 	case "errors":
 		io.WriteString(w, `{"errors":[{"message":"tests failed: hunter22hunter22 [traceparent:aa01-bb02]"}],"data":null}`)
 		return
