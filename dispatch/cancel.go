@@ -33,7 +33,7 @@ func (d *Dispatcher) heed(ctx context.Context) {
 		if len(leases) == 0 {
 			continue
 		}
-		stops, err := d.Order.Heed(ctx, leases)
+		stops, err := d.Stops.Heed(ctx, leases)
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn().Err(err).Msg("can't see which runs are to stop; trying again")
 		}

@@ -31,10 +31,11 @@ type Config struct {
 	// lets neither do anything.
 	Lanes Lanes
 
-	// Order keeps runs in order and stops them; nil: each run for itself. News says
+	// Order and Stops keep runs in order; nil: each run for itself. News says
 	// what is out of date; nil: what arrived last is the newest. Slots limit groups
 	// of functions; nil: there are no limits.
 	Order Order
+	Stops Stops
 	News  News
 	Slots Slots
 
@@ -91,7 +92,7 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	for range max(1, d.MaxEvents) {
 		d.done.Go(func() { d.lease(leasing, working) })
 	}
-	if d.Order != nil {
+	if d.Stops != nil {
 		d.heeding.Go(func() { d.heed(working) })
 	}
 }

@@ -8,14 +8,18 @@ import (
 	"github.com/franela/pocketci/run"
 )
 
-// Order keeps runs in the order of their group, and knows who is to stop.
+// Order keeps runs in the order of their group.
 type Order interface {
 	// Enter asks whether the run may go, as the order wants it.
 	Enter(ctx context.Context, l run.Lease, o run.Order) (run.Standing, error)
-	// Heed gives those of the leased runs that are to end before their time.
-	Heed(ctx context.Context, leases []run.Lease) ([]run.Stop, error)
 	// Overlook keeps that an event supersedes nothing.
 	Overlook(ctx context.Context, eventID string) error
+}
+
+// Stops ends runs before their time.
+type Stops interface {
+	// Heed gives those of the leased runs that are to end.
+	Heed(ctx context.Context, leases []run.Lease) ([]run.Stop, error)
 	// Supersede ends the runs of the group's older commits that wait for a person.
 	Supersede(ctx context.Context, l run.Lease) (int, error)
 }
@@ -92,10 +96,10 @@ func (t *task) yield(ctx context.Context, newer event.Event) error {
 // supersede ends the runs of the pull request's older commits that wait for a
 // person: an approval is for the newest commit alone.
 func (t *task) supersede(ctx context.Context) error {
-	if g := run.GroupOf(t.run.Event); t.Order == nil || g.Kind != run.GroupPull || !g.Moves {
+	if g := run.GroupOf(t.run.Event); t.Stops == nil || g.Kind != run.GroupPull || !g.Moves {
 		return nil
 	}
-	n, err := t.Order.Supersede(ctx, t.lease)
+	n, err := t.Stops.Supersede(ctx, t.lease)
 	if err != nil {
 		return fmt.Errorf("supersede what %s replaces: %w", t.run.Event.ID, err)
 	}

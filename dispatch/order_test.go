@@ -29,6 +29,7 @@ type kept interface {
 	dispatch.Recorder
 	dispatch.Identities
 	dispatch.Order
+	dispatch.Stops
 	dispatch.Slots
 	dispatch.Cancels
 	Append(ctx context.Context, e event.Event) (event.Receipt, error)
@@ -59,7 +60,7 @@ func newOrdered(t *testing.T, functions ...run.Function) *ordered {
 	o := &ordered{world: newWorld(t, functions...), kept: s, changed: s.Watch(),
 		release: map[string]chan struct{}{}, begun: map[string]chan struct{}{}, now: map[string]int{}, most: map[string]int{}}
 	c := &o.config
-	c.Queue, c.Recorder, c.Identities, c.Order, c.Slots = s, s, s, s, s
+	c.Queue, c.Recorder, c.Identities, c.Order, c.Stops, c.Slots = s, s, s, s, s, s
 	c.MaxEvents = 4
 	o.engine.Do = o.do
 	return o

@@ -90,7 +90,7 @@ func (c *crew) fill(s *store.Store, n int) {
 // work starts a worker on a store.
 func (c *crew) work(s *store.Store) {
 	d := dispatch.New(dispatch.Config{
-		Queue: s, Recorder: countingRecorder{s, c}, Identities: s, Order: s, Slots: s,
+		Queue: s, Recorder: countingRecorder{s, c}, Identities: s, Order: s, Stops: s, Slots: s,
 		Repositories: &dispatchtest.Repositories{Tree: run.Tree{SHA: "0123456789012345678901234567890123456789", Files: dispatchtest.Files{MapFS: fstest.MapFS{}}}},
 		Permissions:  &dispatchtest.Operator{Writers: []string{"mona"}},
 		Policy:       &dispatchtest.Operator{Asked: run.Settings{Modules: []run.Module{{Path: "ci", Depth: 1}}}},
