@@ -1,4 +1,4 @@
-package pool_test
+package engine_test
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/franela/pocketci/run"
 )
 
-// TestConformance: two engines as one pass the suite that a single one passes.
-func TestConformance(t *testing.T) {
+// TestConformanceOfTwoAsOne: two engines as one pass the suite that a single one passes.
+func TestConformanceOfTwoAsOne(t *testing.T) {
 	enginetest.Conformance(t, func(t *testing.T) enginetest.Subject {
 		var fakes []*enginetest.Fake
 		var hosts []pool.Named[*enginetest.Fake]
@@ -55,15 +55,4 @@ type pooled struct {
 
 func (p pooled) Open(ctx context.Context, spec engine.Spec) (enginetest.Calls, error) {
 	return p.Pool.Open(ctx, spec.Source, func(ctx context.Context, f *enginetest.Fake) (pool.Session, error) { return f.Open(ctx, spec) })
-}
-
-// memorySource is a repository in memory.
-func memorySource(t *testing.T, files map[string]string) run.Source {
-	t.Helper()
-	tree := enginetest.NewFiles(files)
-	hash, err := tree.Hash(t.Context(), ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run.Source{ModulePath: "ci", Depth: 1, RepoID: 1, Lane: run.LaneTrusted, Tree: run.Tree{SHA: hash[:40], Hash: hash, Files: tree}}
 }
