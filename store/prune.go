@@ -9,14 +9,15 @@ import (
 // KeysFor is how long events are known again if the policy says nothing else.
 const KeysFor = 400 * 24 * time.Hour
 
-// Policy says how long things are kept. Payloads and Outputs are counted from a
-// run's end, and are kept for ever if zero; runs that are not final keep theirs.
-// Keys are counted from an event's acceptance; zero is [KeysFor]. Runs,
-// decisions, calls and reports stay.
-type Policy struct{ Payloads, Outputs, Keys time.Duration }
+// Policy says how long things are kept. Payloads, Outputs and Runs are counted
+// from a run's end, and are kept for ever if zero; runs that are not final keep
+// theirs. Runs takes the event, its decisions, calls and sent reports along. Keys
+// are counted from an event's acceptance; zero is [KeysFor]. They outlive their
+// event in any case.
+type Policy struct{ Payloads, Outputs, Runs, Keys time.Duration }
 
 // Pruned counts the rows that were deleted.
-type Pruned struct{ Payloads, Outputs, Keys int64 }
+type Pruned struct{ Payloads, Outputs, Runs, Keys int64 }
 
 // pruneBatch is how many rows are deleted in one transaction, so that others
 // don't wait long for theirs.
@@ -39,6 +40,7 @@ func (s *Store) Prune(ctx context.Context, p Policy) (Pruned, error) {
 	}{
 		{"payloads", p.Payloads, &done.Payloads, s.pruner("payloads")},
 		{"outputs", p.Outputs, &done.Outputs, s.pruner("outputs")},
+		{"runs", p.Runs, &done.Runs, s.pruneRuns},
 		{"keys", p.Keys, &done.Keys, s.pruneKeys},
 	} {
 		if part.keep <= 0 {
@@ -78,11 +80,21 @@ func (s *Store) pruner(table string) func(ctx context.Context, until int64, coun
 	}
 }
 
+// pruneKeys deletes keys that are old enough and whose event is gone. It looks for
+// them beside the writer.
 func (s *Store) pruneKeys(ctx context.Context, until int64, count *int64) error {
 	for {
-		had := *count
-		err := s.delete(ctx, count, "DELETE FROM seen WHERE id IN (SELECT id FROM seen WHERE at < ? ORDER BY at LIMIT ?)", until, pruneBatch)
-		if err != nil || *count == had {
+		var ids []any
+		err := tx{s.read, s}.each(ctx, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, "SELECT id FROM seen WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = seen.id) ORDER BY at LIMIT ?", until, pruneBatch)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := s.delete(ctx, count, "DELETE FROM seen WHERE id IN "+list(len(ids)), ids...); err != nil {
 			return err
 		}
 	}

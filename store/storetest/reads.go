@@ -266,8 +266,11 @@ func keys(t *testing.T, d *Database) {
 		t.Errorf("%+v, %v: the event is forgotten", r, err)
 	}
 	d.Pass(2 * 24 * time.Hour)
-	if got := pruned(t, s, store.Policy{}); got.Keys != 1 {
-		t.Errorf("%d keys are pruned", got.Keys)
+	if got := pruned(t, s, store.Policy{}); got.Keys != 0 {
+		t.Errorf("%d keys are pruned of an event that is kept", got.Keys)
+	}
+	if got := pruned(t, s, store.Policy{Runs: time.Hour}); got.Keys != 1 || got.Runs != 1 {
+		t.Errorf("pruned %+v", got)
 	}
 }
 
@@ -290,7 +293,7 @@ func pruneMany(t *testing.T, d *Database) {
 		add(t, s, e)
 	}
 	d.Pass(500 * 24 * time.Hour)
-	if got, want := pruned(t, s, store.Policy{Payloads: time.Hour}), (store.Pruned{Payloads: n, Keys: n}); got != want {
+	if got, want := pruned(t, s, store.Policy{Payloads: time.Hour, Runs: time.Hour}), (store.Pruned{Payloads: n, Runs: n, Keys: n}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

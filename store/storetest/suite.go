@@ -24,6 +24,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) *Database) {
 		"order":   orderTests(),
 		"cancel":  cancelTests(),
 		"slots":   slotTests(),
+		"retain":  retentionTests(),
 		"approve": approvalTests(),
 	}
 	for group, tests := range groups {
