@@ -114,11 +114,26 @@ func (s *Session) classify(ctx context.Context, err error) error {
 	// An engine that ends cancels what it does, and says so as if it were an answer.
 	// One to which only our connection broke answers, but can't ask us for anything
 	// any more: what needs that fails from then on.
-	if strings.Contains(answer.Message, "only one connection allowed") ||
+	if strings.Contains(answer.Message, "only one connection allowed") || cancelledWithin(answer.Message) ||
 		endsWithEngine(answer.Message) && s.alive(ctx, aliveAgain) != nil {
 		return fmt.Errorf("%w: %w", run.ErrEngineLost, err)
 	}
 	return err
+}
+
+// cancelledWithin tells an error of work that the engine did for several sessions
+// at once and gave up when the one that began it went away. A function that gives
+// its own work up does not speak of the engine's.
+func cancelledWithin(text string) bool {
+	if !strings.Contains(text, "context canceled") {
+		return false
+	}
+	for _, work := range []string{"error committing", "failed to commit", "failed to load runtime", "failed to initialize module"} {
+		if strings.Contains(text, work) {
+			return true
+		}
+	}
+	return false
 }
 
 // endsWithEngine tells whether an error could come from an engine that ends.

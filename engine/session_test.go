@@ -357,6 +357,7 @@ func TestEngineThatIsLost(t *testing.T) {
 		"the process dies":         {"dies", engine.Config{}},
 		"the process has no route": {"bad gateway", engine.Config{}},
 		"it can't ask us back":     {"no way back", engine.Config{}},
+		"it gave up shared work":   {"given up", engine.Config{}},
 		"the engine hangs":         {"hangs", engine.Config{Heartbeat: 10 * time.Millisecond, Silence: 50 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -392,6 +393,20 @@ func TestCallThatEndsKeepsItsOutput(t *testing.T) {
 	}()
 	r, err := openStandin(t, e, spec).Call(ctx, run.Call{Function: "greet"})
 	if err != nil || r.Outcome != run.Cancelled || r.Error != "cancelled: superseded by ***" || r.Output != "before it hung\n" {
+		t.Errorf("got %+v %v", r, err)
+	}
+}
+
+// TestAFunctionThatGivesUp is a failure of its own.
+func TestAFunctionThatGivesUp(t *testing.T) {
+	e, _ := newStandin(t, "own end", engine.Config{})
+	s, err := e.Open(t.Context(), standinSpec(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := s.Call(t.Context(), run.Call{Function: "greet"})
+	if err != nil || r.Outcome != run.Failure || r.Error != "run the linter: context canceled" {
 		t.Errorf("got %+v %v", r, err)
 	}
 }

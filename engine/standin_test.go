@@ -225,6 +225,12 @@ func (s *standinServer) call(w http.ResponseWriter, r *http.Request, query strin
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		io.WriteString(w, `{"errors":[{"message":"Cannot query field \"x\" on type \"Hello\"."},{"message":"and more"}],"data":null}`)
 		return
+	case "given up":
+		io.WriteString(w, `{"errors":[{"message":"failed to load runtime: error committing yd0t04ntniw1: failed to commit yd0t04ntniw1 to immutable detw2v5cd8hm: context canceled"}],"data":null}`)
+		return
+	case "own end":
+		io.WriteString(w, `{"errors":[{"message":"run the linter: context canceled"}],"data":null}`)
+		return
 	case "no way back":
 		io.WriteString(w, `{"errors":[{"message":"failed to load runtime: failed to query git config: rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: only one connection allowed\""}],"data":null}`)
 		return
