@@ -58,6 +58,8 @@ type Agent struct {
 	// written, besides those that were seen.
 	Recover      time.Duration
 	RecoverHooks []string
+	// Retention is how long, and how much, is kept.
+	Retention Retention
 	// Engines are Dagger runner hosts, each once; none: what the SDK picks.
 	Engines []string
 	// MaxEvents are worked on at once, MaxCalls made at once; at least 1.
@@ -126,6 +128,7 @@ func (a *Agent) bindWorking(fs *pflag.FlagSet, m Machine) {
 	bind(fs, &a.Recover, "recover", 72*time.Hour, "duration", "how old what the code host never delivered may be to be taken in; 0s: nothing is", parseGrace)
 	bindList(fs, "recover-hook", "owner/name:id", "webhooks to look through besides those that were seen; also owner:id, owner/name=URL, owner=URL and app",
 		func(all []string) error { a.RecoverHooks = all; return nil })
+	a.Retention.bind(fs)
 	bind(fs, &a.MaxEvents, "max-events", m.maxEvents(), "number", "events worked on at once", parseCount)
 }
 

@@ -229,7 +229,7 @@ func TestEverySettingHasHelp(t *testing.T) {
 	a.Bind(fs, machine)
 	documented := []string{
 		"accept-repo", "allow-secret", "allow-stranger", "allow-unpinned", "api-listen", "call-timeout", "data-dir", "engine",
-		"github-api-url", "github-url", "listen", "log-format", "log-level", "max-calls", "max-events", "recover", "recover-hook", "repos", "shutdown-grace", "store", "trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret",
+		"github-api-url", "github-url", "keep-output", "keep-payloads", "keep-runs", "listen", "log-format", "log-level", "max-calls", "max-events", "mirror-limit", "recover", "recover-hook", "repos", "shutdown-grace", "store", "trust-bot", "trust-collaborator-forks", "untrusted-engine", "untrusted-secret",
 	}
 	var got []string
 	fs.VisitAll(func(f *pflag.Flag) {

@@ -49,6 +49,7 @@ type agent struct {
 	dispatcher *dispatch.Dispatcher
 	sender     *status.Sender
 	recoverer  recoverer
+	janitor    *janitor
 
 	front      *webhook.Server // deliveries and health; nil: neither
 	api        *web.Server     // nil: the operator left it out
@@ -180,6 +181,7 @@ func (a *agent) tools(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
+	a.makeJanitor(w)
 	return a.makeRecoverer(w, receiver)
 }
 
@@ -284,6 +286,7 @@ func (a *agent) start(ctx context.Context) error {
 	}
 	if a.role.Works {
 		a.background.Go(func() { a.lookForEngine(ctx) })
+		a.janitor.Start(ctx)
 	}
 	return a.recoverer.start(ctx)
 }
@@ -298,7 +301,7 @@ func (a *agent) stop(ctx context.Context) {
 		ends = append(ends, a.front.Stop)
 	}
 	if a.role.Works {
-		ends = append(ends, a.recoverer.stop, func(ctx context.Context) error { a.dispatcher.Stop(ctx); return nil }, a.sender.Stop)
+		ends = append(ends, a.janitor.Stop, a.recoverer.stop, func(ctx context.Context) error { a.dispatcher.Stop(ctx); return nil }, a.sender.Stop)
 	}
 	for _, end := range ends {
 		if err := end(grace); err != nil {
