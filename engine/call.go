@@ -17,7 +17,7 @@ const (
 	// drainEnded is how long the rest of the output is waited for of a call that
 	// was cancelled or ran out of time.
 	drainEnded = 300 * time.Millisecond
-	// drainSettle is how long it is waited for once the engine is through with a call.
+	// drainSettle is how long it is waited for what may have no end.
 	drainSettle = 500 * time.Millisecond
 )
 
@@ -108,19 +108,19 @@ func (s *Session) callQuery(ctx context.Context, c run.Call) (string, error) {
 	return fmt.Sprintf("{object:%s%s{value:%s%s%s}}", s.module.field, constructor, c.Function, args, selection), nil
 }
 
-// drain waits, for up to d, until the rest of the output has come. Once the
-// engine is known to be through with the call, it waits only a little longer:
-// what has no end then, such as a service that a function started, runs on.
+// drain waits, for up to d, until the rest of the output has come. Once all that
+// is known to have ended is here, it waits only a little longer: what has no end
+// then, such as a service that a function started, runs on.
 func (s *Session) drain(rec *capture, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	settling := false
 	for {
-		over, all, changed := rec.complete()
-		if all {
+		p, changed := rec.progress()
+		if p == complete {
 			return
 		}
-		if over && !settling {
+		if p == settled && !settling {
 			settling = true
 			t.Reset(min(d, drainSettle))
 		}

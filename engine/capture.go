@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"io"
-	"slices"
 	"sync"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
@@ -50,13 +49,12 @@ type capture struct {
 	fnCached bool
 	rootDone bool
 	ran      bool
-	// commands are, for each command that a container ran, the spans of which one
-	// has its output.
-	commands [][][8]byte
+	// commands are the spans that have the output of commands that containers ran.
+	commands [][8]byte
 }
 
 // spanCommand is the name of a span in which a container's command is run. Its
-// output is not its own but that of the span, among its links, that asked for it.
+// output is not its own but that of the span that asked for it.
 const spanCommand = "resume withExec"
 
 // lines is what of a stream has come, scrubbed, since its last whole line. It is
@@ -145,30 +143,41 @@ func (c *capture) emit(text []byte) {
 	}
 }
 
-// span takes one span that has ended.
-func (c *capture) span(s *tracepb.Span) {
-	if len(s.GetSpanId()) != 8 || s.GetEndTimeUnixNano() == 0 {
-		return
-	}
+// spans takes spans that came together.
+func (c *capture) spans(all []*tracepb.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.wake()
+	for _, s := range all {
+		if len(s.GetSpanId()) == 8 && s.GetEndTimeUnixNano() != 0 {
+			c.span(s)
+		}
+	}
+}
+
+// span takes one span that has ended.
+func (c *capture) span(s *tracepb.Span) {
 	if bytes.Equal(s.GetParentSpanId(), c.root.span[:]) {
 		c.rootDone = true
-		c.wake()
-	}
-	if s.GetName() == spanCommand {
-		var asked [][8]byte
-		for _, l := range s.GetLinks() {
-			if len(l.GetSpanId()) == 8 {
-				asked = append(asked, [8]byte(l.GetSpanId()))
-			}
-		}
-		c.commands = append(c.commands, asked)
 	}
 	if s.GetName() == c.function && !c.fnSeen {
 		c.fnSpan, c.fnSeen = [8]byte(s.GetSpanId()), true
 		c.fnCached = attribute(s.GetAttributes(), attrCached).GetBoolValue()
-		c.wake()
+	}
+	if s.GetName() == spanCommand {
+		c.command(s.GetLinks())
+	}
+}
+
+// command takes a container's command that was run, by the links of its span:
+// the first is the span that asked for it and has its output.
+func (c *capture) command(links []*tracepb.Span_Link) {
+	if len(links) == 0 {
+		return
+	}
+	// What another call asked for prints there.
+	if asked := links[0]; len(asked.GetSpanId()) == 8 && bytes.Equal(asked.GetTraceId(), c.root.id[:]) {
+		c.commands = append(c.commands, [8]byte(asked.GetSpanId()))
 	}
 }
 
@@ -178,21 +187,34 @@ func (c *capture) wake() {
 	c.changed = make(chan struct{})
 }
 
-// complete tells whether the call is over, whether all its output has come, too,
-// and what to wait for if not.
-func (c *capture) complete() (over, all bool, changed <-chan struct{}) {
+// progress is how far a call's telemetry has come.
+type progress int
+
+const (
+	// running: the call is not over, or output is known to be under way.
+	running progress = iota
+	// settled: the call is over and all that ended is here; some streams are open.
+	settled
+	// complete: nothing more can come.
+	complete
+)
+
+// progress tells how far it has come, and what to wait for.
+func (c *capture) progress() (progress, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all = c.rootDone && len(c.open) == 0
-	if c.fnSeen && !c.fnCached && c.ended[c.fnSpan] < 2 {
-		all = false
+	if !c.rootDone || c.fnSeen && !c.fnCached && c.ended[c.fnSpan] < 2 {
+		return running, c.changed
 	}
 	for _, asked := range c.commands {
-		if !slices.ContainsFunc(asked, func(span [8]byte) bool { return c.ended[span] >= 2 }) {
-			all = false
+		if c.ended[asked] < 2 {
+			return running, c.changed
 		}
 	}
-	return c.rootDone, all, c.changed
+	if len(c.open) > 0 {
+		return settled, c.changed
+	}
+	return complete, c.changed
 }
 
 // finish gives the output: what is kept of it and how many bytes are not.

@@ -41,9 +41,13 @@ func (s telling) span(name, id, parent string, links ...string) {
 		span.ParentSpanId = s.c.root.span[:]
 	}
 	for _, l := range links {
-		span.Links = append(span.Links, &tracepb.Span_Link{SpanId: spanID(l)})
+		link := &tracepb.Span_Link{SpanId: spanID(l), TraceId: s.c.root.id[:]}
+		if l == "theirs" {
+			link.TraceId = []byte("another trace id")
+		}
+		span.Links = append(span.Links, link)
 	}
-	s.c.span(span)
+	s.c.spans([]*tracepb.Span{span})
 }
 
 func attrs(key string, v any) []*commonpb.KeyValue {
@@ -57,10 +61,10 @@ func attrs(key string, v any) []*commonpb.KeyValue {
 	return []*commonpb.KeyValue{{Key: key, Value: value}}
 }
 
-func (s telling) want(over, all bool) {
+func (s telling) want(p progress) {
 	s.t.Helper()
-	if gotOver, gotAll, _ := s.c.complete(); gotOver != over || gotAll != all {
-		s.t.Errorf("over %t, all %t; want %t, %t", gotOver, gotAll, over, all)
+	if got, _ := s.c.progress(); got != p {
+		s.t.Errorf("got %d, want %d", got, p)
 	}
 }
 
@@ -68,52 +72,67 @@ func TestCaptureKnowsWhenAllHasCome(t *testing.T) {
 	t.Run("spans overtake a function's output", func(t *testing.T) {
 		s := newTelling(t)
 		s.span("X.f", "fn", "root")
-		s.want(false, false)
+		s.want(running)
 		s.span("POST /query", "root", "us")
-		s.want(true, false)
+		s.want(running)
 		s.says("fn", 1, "text")
-		s.want(true, false)
+		s.want(running)
 		s.ends("fn")
-		s.want(true, true)
+		s.want(complete)
 	})
 	t.Run("and the output of what an object runs", func(t *testing.T) {
 		s := newTelling(t)
 		s.span("X.f", "fn", "root")
 		s.ends("fn")
-		s.span("resume withExec", "resume", "root", "other", "exec")
+		s.span("resume withExec", "resume", "root", "exec", "fn")
 		s.span("POST /query", "root", "us")
-		s.want(true, false)
+		s.want(running)
 		s.ends("exec")
-		s.want(true, true)
+		s.want(complete)
+	})
+	t.Run("what another call asked for prints there", func(t *testing.T) {
+		s := newTelling(t)
+		s.span("resume withExec", "resume", "root", "theirs")
+		s.span("POST /query", "root", "us")
+		s.want(complete)
+	})
+	t.Run("a service that runs on has no end", func(t *testing.T) {
+		s := newTelling(t)
+		s.says("service", 1, "ready\n")
+		s.span("X.f", "fn", "root")
+		s.ends("fn")
+		s.want(running)
+		s.span("POST /query", "root", "us")
+		s.want(settled)
 	})
 	t.Run("output overtakes spans", func(t *testing.T) {
 		s := newTelling(t)
 		s.says("fn", 2, "text")
 		s.ends("fn")
-		s.want(false, false)
+		s.want(running)
 		s.span("X.f", "fn", "root")
 		s.span("POST /query", "root", "us")
-		s.want(true, true)
+		s.want(complete)
 	})
 	t.Run("a call that ran nothing", func(t *testing.T) {
 		s := newTelling(t)
 		s.span("POST /query", "root", "us")
-		s.want(true, true)
+		s.want(complete)
 		if !s.c.cached() {
 			t.Error("not cached")
 		}
 	})
 	t.Run("a span that has not ended tells nothing", func(t *testing.T) {
 		s := newTelling(t)
-		s.c.span(&tracepb.Span{Name: "POST /query", SpanId: spanID("root"), ParentSpanId: s.c.root.span[:]})
-		s.want(false, false)
+		s.c.spans([]*tracepb.Span{{Name: "POST /query", SpanId: spanID("root"), ParentSpanId: s.c.root.span[:]}})
+		s.want(running)
 	})
 	t.Run("a call that ran something is not cached", func(t *testing.T) {
 		s := newTelling(t)
 		s.ends("exec")
-		s.c.span(&tracepb.Span{Name: "X.f", SpanId: spanID("fn"), Attributes: attrs(attrCached, true), EndTimeUnixNano: 1})
+		s.c.spans([]*tracepb.Span{{Name: "X.f", SpanId: spanID("fn"), Attributes: attrs(attrCached, true), EndTimeUnixNano: 1}})
 		s.span("POST /query", "root", "us")
-		s.want(true, true)
+		s.want(complete)
 		if s.c.cached() {
 			t.Error("cached")
 		}

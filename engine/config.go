@@ -49,7 +49,7 @@ type Config struct {
 	// life (10 s); Silence is for how long it may stay away before the engine
 	// counts as lost (60 s).
 	Heartbeat, Silence time.Duration
-	// Drain bounds how long a call that ended waits for the rest of its output (2 s).
+	// Drain bounds how long a call that ended waits for the rest of its output (5 s).
 	Drain time.Duration
 	// CloseGrace is how long a session may take to end before it is killed (15 s).
 	CloseGrace time.Duration
@@ -102,7 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDuration(&c.Load, 10*time.Minute)
 	setDuration(&c.Heartbeat, 10*time.Second)
 	setDuration(&c.Silence, time.Minute)
-	setDuration(&c.Drain, 2*time.Second)
+	setDuration(&c.Drain, 5*time.Second)
 	setDuration(&c.CloseGrace, 15*time.Second)
 	setInt(&c.OutputHead, 64<<10)
 	setInt(&c.OutputTail, 192<<10)

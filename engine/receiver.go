@@ -112,14 +112,19 @@ func (r *receiver) takeTraces(w http.ResponseWriter, req *http.Request) {
 	if !take(w, req, &data) {
 		return
 	}
+	// Spans that come together are one piece of news: they are in no order.
+	news := map[*capture][]*tracepb.Span{}
 	for _, resource := range data.GetResourceSpans() {
 		for _, scope := range resource.GetScopeSpans() {
 			for _, span := range scope.GetSpans() {
 				if c := r.find(span.GetTraceId()); c != nil {
-					c.span(span)
+					news[c] = append(news[c], span)
 				}
 			}
 		}
+	}
+	for c, spans := range news {
+		c.spans(spans)
 	}
 }
 
