@@ -23,7 +23,6 @@ func laneCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"role":     cmdRole,
 		"rename":   cmdRename,
 		"replies":  cmdReplies,
-		"hosts":    cmdHosts,
 	}
 }
 
@@ -124,15 +123,5 @@ func cmdReplies(ts *testscript.TestScript, _ bool, args []string) {
 	until(ts, strings.Join(args, " "), func() (bool, string) { n, all := count(); return n >= want, fmt.Sprintf("%q", all) })
 	if n, all := count(); n != want || len(all) != want {
 		ts.Fatalf("%d replies match, %d are there: %q", n, len(all), all)
-	}
-}
-
-// cmdHosts checks that git and API were asked on GitHub's host alone, and that
-// credentials went along to no path that holds the text: hosts text
-func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
-	for _, r := range hubOf(ts).Requests() {
-		if strings.Contains(r.Path, args[0]) {
-			ts.Fatalf("%s %s was asked for", r.Method, r.Path)
-		}
 	}
 }
