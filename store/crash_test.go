@@ -150,7 +150,7 @@ func TestFormerLeasesAreTakenBack(t *testing.T) {
 // others come first, and the longer the more often it happened.
 func TestWhatTheAgentDiesWithRests(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	config := store.Config{Dir: t.TempDir(), LeaseFor: time.Hour, Clock: func() time.Time { return now }}
+	config := store.Config{Dir: t.TempDir(), LeaseFor: time.Minute, Clock: func() time.Time { return now }}
 	s := open(t, config)
 	if _, err := s.Append(t.Context(), sample("one")); err != nil {
 		t.Fatal(err)

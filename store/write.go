@@ -51,8 +51,8 @@ func (s *Store) free() (int64, error) { return freeSpace(filepath.Dir(s.file)) }
 
 // rest is how long a run that the agent died with twice rests, times the square
 // of the deaths after the first: what brings the agent down must leave it time for
-// the others.
-const rest = 2 * time.Second
+// the others. It is two seconds with leases of a minute.
+func (c Config) rest() time.Duration { return c.LeaseFor / 30 }
 
 // takeBack hands on what a former process had when it ended. The lock says that
 // it did end.
@@ -64,7 +64,7 @@ func (s *Store) takeBack(ctx context.Context) error {
 		}
 		n, err := t.exec(ctx, `UPDATE runs SET state = ?, due = CASE WHEN tries < 2 THEN ? ELSE ? + (tries - 1) * (tries - 1) * ? END,
 				lease_owner = '', lease_until = 0, woken = 0, version = version + 1, look = 0
-			WHERE due IS NOT NULL AND state = ?`, string(run.Queued), dueNow, now, int64(rest), string(run.Running))
+			WHERE due IS NOT NULL AND state = ?`, string(run.Queued), dueNow, now, int64(s.cfg.rest()), string(run.Running))
 		if err != nil {
 			return err
 		}

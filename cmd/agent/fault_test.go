@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/franela/pocketci/engine/enginetest"
 	"github.com/franela/pocketci/internal/fault"
 )
 
@@ -37,10 +38,16 @@ func program(tb testing.TB, args ...string) func() *exec.Cmd {
 func TestFault(t *testing.T) {
 	for name, faults := range map[string]bool{"the agent dies": false, "the agent and its engine die": true} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			if !*faultEngine {
+				t.Parallel()
+			}
 			c := fault.Config{
 				Happenings: 100, Kills: 8, Stops: 1, Ends: 1, Rounds: 1,
 				Faults: faults, Latency: 30 * time.Millisecond, Seed: *faultSeed,
+			}
+			if *faultEngine {
+				c.Happenings, c.Kills, c.Stops, c.Ends = 40, 6, 1, 1
+				c.Real = realEngine(t)
 			}
 			if *faultFull {
 				c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 870, 50, 5, 5, 2
@@ -50,13 +57,25 @@ func TestFault(t *testing.T) {
 	}
 }
 
-// try makes a trial with a fake engine and prints its table.
+// realEngine is one that is at hand, or is started for the test.
+func realEngine(t *testing.T) string {
+	t.Helper()
+	real, err := enginetest.FindReal(t.Context())
+	if err != nil {
+		t.Fatal("no real engine: ", err)
+	}
+	t.Cleanup(real.Stop)
+	t.Setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", real.CLI)
+	return real.Host
+}
+
+// try makes a trial and prints its table.
 func try(t *testing.T, c fault.Config) {
 	t.Helper()
 	c.Dir = t.TempDir()
 	c.Command, c.Log = program(t), t.Logf
 	c.Clients, c.Lease = 8, 4*time.Second
-	if c.Fake == "" {
+	if c.Real == "" {
 		c.Fake = filepath.Join(c.Dir, "engine")
 		c.Env = append(c.Env, "FAKE_ENGINE="+c.Fake, fault.SilenceVariable+"=300ms")
 	}

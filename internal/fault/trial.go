@@ -38,10 +38,11 @@ type Config struct {
 	Kills, Stops, Ends, Rounds int
 	// Lease is how long leases last.
 	Lease time.Duration
-	// Fake is the folder that controls a fake engine; with Faults it dies, hangs
-	// and is gone now and then.
-	Fake   string
-	Faults bool
+	// Fake is the folder that controls a fake engine; empty: the engine is the real
+	// one at Real (unix://… or tcp://…). With Faults it dies, hangs and is gone now
+	// and then.
+	Fake, Real string
+	Faults     bool
 	// Latency is how long each call of a fake engine takes.
 	Latency time.Duration
 	// Seed makes the same trial again, as far as the machine allows.
@@ -100,6 +101,7 @@ type trial struct {
 	Config
 	gh     *githubtest.Server
 	agent  *agent
+	engine engine
 	random *rand.Rand
 	all    []*happening
 
@@ -129,14 +131,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if t.agent, err = t.newAgent(); err != nil {
 		return nil, err
 	}
-	if t.all, err = load(ctx, gh, c.Happenings, random); err != nil {
+	giveBack, err := t.supply()
+	if err != nil {
 		return nil, err
 	}
-	if t.Fake != "" {
-		err := errors.Join(os.MkdirAll(t.Fake, 0o700), os.WriteFile(filepath.Join(t.Fake, "latency"), []byte(t.Latency.String()), 0o600))
-		if err != nil {
-			return nil, err
-		}
+	defer giveBack()
+	if t.all, err = load(ctx, gh, c.Happenings, random); err != nil {
+		return nil, err
 	}
 	t.plan()
 	begun := time.Now()
@@ -145,6 +146,22 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	t.report.Took = time.Since(begun)
 	return &t.report, nil
+}
+
+// supply makes the engine ready, and gives what ends it.
+func (t *trial) supply() (end func(), err error) {
+	if t.Fake != "" {
+		t.engine = files{t.Fake}
+		return func() {}, errors.Join(os.MkdirAll(t.Fake, 0o700),
+			os.WriteFile(filepath.Join(t.Fake, "latency"), []byte(t.Latency.String()), 0o600))
+	}
+	l, err := newLink(t.Dir, t.Real)
+	if err != nil {
+		return nil, err
+	}
+	t.engine = l
+	t.agent.env = append(t.agent.env, "POCKETCI_ENGINE="+l.host())
+	return l.close, nil
 }
 
 func (t *trial) newAgent() (*agent, error) {
@@ -383,19 +400,18 @@ func (a *agent) post(ctx context.Context, d delivery) (id string, code int, err 
 	return receipt(body), resp.StatusCode, nil
 }
 
-// starve takes a fake engine away, hangs it and loses its calls, now and then.
+// starve takes the engine away, hangs it and loses its calls, now and then.
 func (t *trial) starve(ctx context.Context) {
 	random := rand.New(rand.NewPCG(t.Seed, 1))
 	for ctx.Err() == nil {
 		pause(ctx, time.Duration(200+random.IntN(800))*time.Millisecond)
-		fault := []string{"lost", "hang", "down"}[random.IntN(3)]
-		file := filepath.Join(t.Fake, fault)
-		if err := os.WriteFile(file, nil, 0o600); err != nil {
+		fault := []string{engineLost, engineHangs, engineDown}[random.IntN(3)]
+		if err := t.engine.take(fault); err != nil {
 			t.Log("take the engine away: %v", err)
 			return
 		}
 		pause(ctx, time.Duration(50+random.IntN(400))*time.Millisecond)
-		_ = os.Remove(file)
+		_ = t.engine.give(fault)
 		t.mu.Lock()
 		t.report.Starved++
 		t.mu.Unlock()
