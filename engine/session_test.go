@@ -399,7 +399,7 @@ func TestCallThatEndsKeepsItsOutput(t *testing.T) {
 
 // TestAFunctionThatGivesUp is a failure of its own.
 func TestAFunctionThatGivesUp(t *testing.T) {
-	e, _ := newStandin(t, "own end", engine.Config{})
+	e, _ := newStandin(t, "own end", engine.Config{Drain: time.Millisecond})
 	s, err := e.Open(t.Context(), standinSpec(t))
 	if err != nil {
 		t.Fatal(err)
