@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/franela/pocketci/dispatch"
 	"github.com/franela/pocketci/event"
@@ -49,6 +52,16 @@ func trialOf(getenv func(string) string) (trial, error) {
 		}
 		// Loopback stands a little more than GitHub allows.
 		t.leaseFor, t.budget = d, status.Budget{PerMinute: 1e6, PerHour: 1e6}
+	}
+	if size := getenv(fault.SizeVariable); size != "" {
+		most, err := strconv.ParseUint(size, 10, 64)
+		if err != nil {
+			return t, err
+		}
+		signal.Ignore(syscall.SIGXFSZ)
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: most, Max: most}); err != nil {
+			return t, err
+		}
 	}
 	if path := getenv(fault.TraceVariable); path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
