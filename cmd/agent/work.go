@@ -24,7 +24,8 @@ func makeEngine(w world, settings *config.Agent, cloudToken string, log zerolog.
 		return w.engine(engine.Config{
 			RunnerHost: host, Dir: filepath.Join(settings.DataDir, "engine"), Key: key,
 			CloudToken: cloudToken, Environ: w.process.Environ(), AllowUnpinned: settings.AllowUnpinned,
-			Clock: w.clock, Log: log,
+			Submodule: submodules(settings.GitHubURL, settings.Repos),
+			Clock:     w.clock, Log: log,
 		}, live)
 	}
 	switch len(settings.Engines) {
