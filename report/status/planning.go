@@ -2,7 +2,11 @@ package status
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"time"
+
+	"github.com/franela/pocketci/run"
 )
 
 const (
@@ -46,7 +50,7 @@ func (s *Sender) planDue(ctx context.Context) time.Duration {
 		failed := false
 		for _, r := range runs {
 			now := s.Clock()
-			reports, again := s.planner.plan(r, now)
+			reports, again := s.plan(r, now)
 			if err := s.Runs.PlanReports(ctx, r.Event.ID, r.Version, reports, again); err != nil {
 				s.Log.Error().Err(err).Str("event_id", r.Event.ID).Int64("run_id", r.Seq).Msg("can't plan reports")
 				failed = true
@@ -64,6 +68,25 @@ func (s *Sender) planDue(ctx context.Context) time.Duration {
 		}
 	}
 	return next
+}
+
+// plan plans one run. A bug that one run meets keeps no other from being reported,
+// and does not bring the agent down again and again: the commit says so instead.
+func (s *Sender) plan(r run.Run, now time.Time) (reports []run.Report, again time.Time) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.Log.Error().Str("event_id", r.Event.ID).Int64("run_id", r.Seq).
+				Str("panic", s.planner.scrubbed(fmt.Sprint(v))).Bytes("stack", debug.Stack()).Msg("can't plan a run's reports")
+			reports, again = []run.Report{{Repo: r.Event.Repo, SHA: commit(r), Seq: r.Seq, Status: run.Status{
+				Context: summaryContext(r.Event.Name), State: run.StatusError,
+				Description: "internal error of pocketci; the agent's log has the stack",
+			}}}, time.Time{}
+			if !r.Event.Status || commit(r) == "" {
+				reports = nil
+			}
+		}
+	}()
+	return s.planner.plan(r, now)
 }
 
 // waiter waits for a change of the store, or for time to pass.

@@ -503,6 +503,35 @@ func TestTextsAreScrubbedBeforeTheyAreCut(t *testing.T) {
 	})
 }
 
+// TestABugMetByOneRun keeps no other from being reported, and is told.
+func TestABugMetByOneRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *status.Config) {
+			c.TargetURL = func(r run.Run) string {
+				if r.Seq == 1 {
+					panic("no link for hunter2")
+				}
+				return ""
+			}
+			c.Scrub = strings.NewReplacer("hunter2", "***").Replace
+		})
+		b.store.Put(finished(1, 1, run.Success))
+		b.store.Put(finished(2, 2, run.Success))
+		pass(time.Second)
+		want := map[string]string{"pocketci (pull_request)": "error: internal error of pocketci; the agent's log has the stack"}
+		if diff := cmp.Diff(want, b.host.Shows("octo/r1", fmt.Sprintf("%040d", 1))); diff != "" {
+			t.Errorf("its own (-want +got)\n%s", diff)
+		}
+		if got := b.host.Shows("octo/r2", fmt.Sprintf("%040d", 2)); !strings.HasPrefix(got["pocketci (pull_request)"], "success") {
+			t.Errorf("the other's: %v", got)
+		}
+		b.stop()
+		if log := b.log.String(); strings.Contains(log, "hunter2") || strings.Count(log, "can't plan a run's reports") != 1 {
+			t.Errorf("log: %s", log)
+		}
+	})
+}
+
 func TestAStoreThatFailsIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mended atomic.Bool
