@@ -11,7 +11,7 @@ import (
 
 // A run has three deadlines, because three things can hang:
 //
-//	waiting   giveUp, from its event's acceptance: for an engine or a code host
+//	waiting   giveUp, from its event's acceptance or approval: for an engine or a code host
 //	          that can't be reached. It is over when the run would have to wait
 //	          once more, so that what was queued while the agent was off gets its
 //	          try. Waiting for a person, or for its turn, has no deadline.
@@ -53,7 +53,11 @@ func overdue(ctx context.Context, err error) error {
 // too long. had is the run as it was leased; missing says what lacks if that is
 // the end.
 func (d *Dispatcher) wait(had, r run.Run, now, again time.Time, waits, missing string) run.Progress {
-	if now.Sub(r.Event.ReceivedAt) <= giveUp {
+	since := r.Event.ReceivedAt
+	if r.Approval != nil && r.Approval.At.After(since) {
+		since = r.Approval.At
+	}
+	if now.Sub(since) <= giveUp {
 		return run.Progress{State: run.Waiting, Waits: waits, NotBefore: again, Attempt: &had.Attempt}
 	}
 	p := d.failed(fmt.Sprintf("given up after %s: %s", giveUp, missing), "the agent's log has the cause; redeliver the event to try again")

@@ -116,3 +116,24 @@ func TestACallThatIgnoresItsEnd(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestWhatIsApprovedLateHasItsTime: the days in which it waited for a person are
+// not the engine's.
+func TestWhatIsApprovedLateHasItsTime(t *testing.T) {
+	f := newForked(t, function("onGithubPullRequest"))
+	var looks atomic.Int64
+	f.away.OpenErr = func() error {
+		if looks.Add(1) == 1 {
+			return fmt.Errorf("dial: %w", run.ErrNoEngine)
+		}
+		return nil
+	}
+	old := fromFork("github:1")
+	old.ReceivedAt = time.Now().Add(-200 * time.Hour)
+	f.approve(t, approvalOf(old))
+	f.start(t)
+	f.store.Add(old)
+	if r := f.until(t, "github:1", done); r.Outcome != run.Success || looks.Load() != 2 {
+		t.Errorf("%s, %+v after %d looks for an engine; want success after 2", r.Outcome, r.Problem, looks.Load())
+	}
+}

@@ -141,7 +141,7 @@ func (d *Dispatcher) keep(working context.Context, w run.Work) {
 	if before != nil {
 		// The lease ran out while another worker of this agent had the run.
 		before.cancel(errLeaseLost)
-		<-before.ended
+		d.letGo(working, before)
 	}
 	p, ok := d.work(ctx, w)
 	if ok {
@@ -149,6 +149,19 @@ func (d *Dispatcher) keep(working context.Context, w run.Work) {
 	}
 	cancel(errEnded)
 	renewing.Wait()
+}
+
+// letGo waits until another worker of this agent has let go of a run. One that
+// hangs is left behind: the fence keeps out what it may still write.
+func (d *Dispatcher) letGo(ctx context.Context, h *held) {
+	timer := time.NewTimer(2 * d.CallGrace)
+	defer timer.Stop()
+	select {
+	case <-h.ended:
+	case <-ctx.Done():
+	case <-timer.C:
+		d.Log.Error().Str("event_id", h.lease.EventID).Msg("a worker does not let go of a run whose lease it lost")
+	}
 }
 
 // renew extends the lease until ctx ends. It asks often enough for a renewal
