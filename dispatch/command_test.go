@@ -198,33 +198,46 @@ func TestAnAnswerThatIsRefusedStopsNothing(t *testing.T) {
 	}
 }
 
-// TestACommandIsCarriedOutOnce: also if the agent ended before it kept what came
-// of it.
+// dies is a recorder whose agent ends before it has kept what became of a command.
+type dies struct {
+	dispatch.Recorder
+	dead func()
+	once bool
+}
+
+func (d *dies) Advance(ctx context.Context, l run.Lease, p run.Progress) error {
+	if p.Command != nil && !d.once {
+		d.once = true
+		d.dead()
+		return run.ErrLeaseLost
+	}
+	return d.Recorder.Advance(ctx, l, p)
+}
+
+// TestACommandIsCarriedOutOnce: also if the agent ends before it keeps what came of
+// it, and somebody pushes meanwhile.
 func TestACommandIsCarriedOutOnce(t *testing.T) {
 	for _, body := range []string{"/test", "/ok-to-test " + sha} {
 		f := newForked(t, function("onGithubPullRequest"))
-		failed := false
-		f.store.Fail = func(p run.Progress) error {
-			if p.Command != nil && !failed {
-				failed = true
-				f.changePull(func(p *run.Pull) { p.HeadSHA = otherSHA }) // and somebody pushed meanwhile
-				return errors.New("disk is away")
+		f.approve(t, approvalOf(fromFork("github:1")))
+		died := &dies{Recorder: f.store, dead: func() { f.changePull(func(p *run.Pull) { p.HeadSHA = otherSHA }) }}
+		f.config.Recorder = died
+		d := dispatch.New(f.config)
+		work := func(e event.Event) run.Work {
+			f.store.Add(e)
+			w, err := f.store.Lease(t.Context())
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
+			return w
 		}
-		f.start(t)
-		if body == "/test" {
-			f.approve(t, approvalOf(fromFork("github:1")))
-			f.store.Add(fromFork("github:1"))
-			f.until(t, "github:1", done)
-		}
-		got := f.obeyed(t, f.says("github:c", mona, body))
-		if got.Verdict != run.CommandDone || !failed {
-			t.Errorf("%s: %+v", body, got)
-		}
-		list, _ := f.memory.Approvals(t.Context(), 7, sha)
-		if len(list) != 1 {
-			t.Errorf("%s: %d approvals", body, len(list))
+		d.Process(t.Context(), work(fromFork("github:1")))
+		w := work(f.says("github:c", mona, body))
+		d.Process(t.Context(), w)
+		d.Process(t.Context(), w)
+		r := f.until(t, "github:c", done)
+		if r.Command == nil || r.Command.Verdict != run.CommandDone || !died.once {
+			t.Errorf("%s: %+v", body, r.Command)
 		}
 	}
 }

@@ -264,7 +264,7 @@ func TestSubmodulesOfAForkAreNotFollowed(t *testing.T) {
 // TestSecretsOfTheUntrustedLane: only function and variable that the operator lists
 // there, each in a session of its own.
 func TestSecretsOfTheUntrustedLane(t *testing.T) {
-	f := newForked(t, function("aOnGithubPullRequest", "token", "key"), function("bOnGithubPullRequest", "token"), function("cOnGithubPullRequest"))
+	f := newForked(t, function("aOnGithubPullRequest", "token", "key", "ungranted"), function("bOnGithubPullRequest", "token"), function("cOnGithubPullRequest"))
 	f.operator.Asked.Modules[0].Secrets = []run.Secret{{Name: "token", FromEnv: "TOKEN"}, {Name: "key", FromEnv: "KEY"}, {Name: "ungranted", FromEnv: "NO"}}
 	f.operator.Values = run.SecretValues{"token": "hunter2", "key": "swordfish"}
 	f.operator.Reasons = map[string]string{"token": "", "key": "", "ungranted": "NO is not granted"}

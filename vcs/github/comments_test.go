@@ -71,11 +71,13 @@ func TestWhatIsNoComment(t *testing.T) {
 		return b
 	}
 	for name, body := range map[string][]byte{
-		"at an issue":               server.CommentPayload(server.AddComment("octo/hello", 8, "mona", "/test")),
-		"edited":                    edit(func(m map[string]any) { m["action"] = "edited" }),
-		"without an author":         edit(func(m map[string]any) { m["comment"].(map[string]any)["user"] = nil }),
-		"without an id":             edit(func(m map[string]any) { m["comment"].(map[string]any)["id"] = 0 }),
-		"at another pull request":   edit(func(m map[string]any) { m["comment"].(map[string]any)["issue_url"] = "https://x/repos/octo/hello/issues/9" }),
+		"at an issue":       server.CommentPayload(server.AddComment("octo/hello", 8, "mona", "/test")),
+		"edited":            edit(func(m map[string]any) { m["action"] = "edited" }),
+		"without an author": edit(func(m map[string]any) { m["comment"].(map[string]any)["user"] = nil }),
+		"without an id":     edit(func(m map[string]any) { m["comment"].(map[string]any)["id"] = 0 }),
+		"at another pull request": edit(func(m map[string]any) {
+			m["comment"].(map[string]any)["issue_url"] = "https://x/repos/octo/hello/issues/9"
+		}),
 		"with a body of other kind": edit(func(m map[string]any) { m["comment"].(map[string]any)["body"] = 7 }),
 	} {
 		if c, ok := github.Said(said(t, body)); ok {
@@ -150,6 +152,12 @@ func TestMayWriteIsAskedAfresh(t *testing.T) {
 	account.Login = "lisa"
 	if !may() {
 		t.Error("the renamed repository is not found by its id")
+	}
+	server.SetRole("octo/moved", "lisa", githubtest.RoleRead)
+	server.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello"})
+	server.SetRole("octo/hello", "lisa", githubtest.RoleAdmin) // of whoever has the name now
+	if may() {
+		t.Error("the repository that took the name over was asked for")
 	}
 	if got, err := client.MayWrite(t.Context(), repo, event.Sender{ID: 1, Login: "app[bot]", Bot: true}); got || err != nil {
 		t.Errorf("a bot: %v, %v", got, err)
