@@ -128,8 +128,9 @@ func (s *Store) advance(ctx context.Context, t tx, st *step) error {
 	if _, err := t.exec(ctx, "UPDATE runs SET "+set+" WHERE seq = ?", append(args, seq)...); err != nil {
 		return err
 	}
+	var news int64
 	if st.decisions != nil {
-		if _, err := t.exec(ctx, "INSERT INTO decisions (seq, data) VALUES (?, ?) ON CONFLICT DO NOTHING", seq, st.decisions); err != nil {
+		if news, err = t.exec(ctx, "INSERT INTO decisions (seq, data) VALUES (?, ?) ON CONFLICT DO NOTHING", seq, st.decisions); err != nil {
 			return err
 		}
 	}
@@ -139,7 +140,15 @@ func (s *Store) advance(ctx context.Context, t tx, st *step) error {
 		}
 	}
 	for _, r := range st.results {
-		if err := t.end(ctx, seq, r); err != nil {
+		n, err := t.end(ctx, seq, r)
+		if err != nil {
+			return err
+		}
+		news += n
+	}
+	if news > 0 {
+		// It got further than ever: what ended its former holders did not end this one.
+		if _, err := t.exec(ctx, "UPDATE runs SET tries = CASE WHEN state = ? THEN 1 ELSE 0 END WHERE seq = ?", string(run.Running), seq); err != nil {
 			return err
 		}
 	}
@@ -221,13 +230,13 @@ func (t tx) begin(ctx context.Context, seq int64, call []any) error {
 	return err
 }
 
-// end writes a call's result, unless it has one or was never begun.
-func (t tx) end(ctx context.Context, seq int64, r result) error {
-	n, err := t.exec(ctx, "UPDATE calls SET result = ? WHERE seq = ? AND module = ? AND function = ? AND result = ''",
+// end writes a call's result, unless it has one or was never begun: n is then 0.
+func (t tx) end(ctx context.Context, seq int64, r result) (n int64, err error) {
+	n, err = t.exec(ctx, "UPDATE calls SET result = ? WHERE seq = ? AND module = ? AND function = ? AND result = ''",
 		r.data, seq, r.module, r.function)
 	if err != nil || n == 0 || r.output == nil {
-		return err
+		return n, err
 	}
 	_, err = t.exec(ctx, "INSERT INTO outputs (seq, module, function, data) VALUES (?, ?, ?, ?)", seq, r.module, r.function, r.output)
-	return err
+	return n, err
 }

@@ -131,7 +131,7 @@ func (t tx) stopCalls(ctx context.Context, m member) error {
 		if err != nil {
 			return err
 		}
-		if err := t.end(ctx, m.seq, r); err != nil {
+		if _, err := t.end(ctx, m.seq, r); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,9 @@ import (
 // grace after it are over. Its event carries the payload, its calls no output.
 //
 // Work.Tries is counted before the work: who gives the run back takes it off
-// again, so that only holders that died with it, or stood still, stay counted.
+// again, so that only holders that died with it, or stood still, stay counted. The
+// count begins anew when the run gets further than ever: its decisions, or the
+// result of a call.
 //
 // Until is by the clock of the configuration and never later than the
 // database's own idea of it. Lease returns when ctx ends, with its cause.

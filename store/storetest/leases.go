@@ -23,6 +23,7 @@ func leaseTests() map[string]func(*testing.T, *Database) {
 		"that is renewed is not rescued":               renewed,
 		"is refused under an old fence":                fenced,
 		"counts holders that never gave it back":       tries,
+		"counts anew when the run gets further":        progressed,
 		"goes round the repositories":                  roundRobin,
 		"waits for an event":                           waitsForEvent,
 		"ends with its context":                        ends,
@@ -131,6 +132,33 @@ func tries(t *testing.T, d *Database) {
 	}
 	if diff := cmp.Diff([]int{1, 1, 2, 2, 3, 4, 4}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// progressed: what the former holders died of is behind a run that gets further.
+func progressed(t *testing.T, d *Database) {
+	s := d.Open(t)
+	add(t, s, push(1, 1))
+	f := []run.CallState{{Call: run.Call{Function: "f"}}}
+	steps := []struct {
+		p    run.Progress
+		next int
+	}{
+		{run.Progress{SHA: "a"}, 2},
+		{run.Progress{Decisions: []run.Decision{{Function: "f"}}}, 2},
+		{run.Progress{Decisions: []run.Decision{{Function: "f"}}, Begun: f}, 3},
+		{run.Progress{Begun: f, Results: []run.Result{{Function: "f"}}}, 2},
+		{run.Progress{Results: []run.Result{{Function: "f"}}}, 3},
+	}
+	for i, step := range steps {
+		w := lease(t, s)
+		advance(t, s, w.Lease, step.p)
+		d.Pass(LeaseFor + Grace)
+		next := lease(t, s)
+		if next.Tries != step.next {
+			t.Errorf("step %d: tries %d, want %d", i, next.Tries, step.next)
+		}
+		advance(t, s, next.Lease, run.Progress{State: run.Queued})
 	}
 }
 
