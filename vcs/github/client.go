@@ -18,8 +18,9 @@ import (
 type ClientConfig struct {
 	// URLs are the code host's addresses.
 	URLs URLs
-	// Token is asked for each request.
+	// Token is asked for each request. App is what requests are made as instead.
 	Token TokenFunc
+	App   *App
 	// HTTP sends the requests; nil: a client of our own that gives up after 30
 	// seconds. Its CheckRedirect is not used.
 	HTTP *http.Client
@@ -43,8 +44,8 @@ const requestTimeout = 30 * time.Second
 
 // NewClient makes a Client.
 func NewClient(c ClientConfig) (*Client, error) {
-	if c.URLs.api == nil || c.Token == nil {
-		return nil, errors.New("github client: no address or no token")
+	if c.URLs.api == nil || (c.Token == nil) == (c.App == nil) {
+		return nil, errors.New("github client: no address, or not one credential")
 	}
 	client := &http.Client{Timeout: requestTimeout}
 	if c.HTTP != nil {
@@ -58,11 +59,23 @@ func NewClient(c ClientConfig) (*Client, error) {
 		clock = time.Now
 	}
 	base := *c.URLs.api
-	client.Transport = &transport{base: &base, token: c.Token, next: client.Transport, clock: clock, log: c.Log}
+	client.Transport = &transport{base: &base, via: c.via(client.Transport), clock: clock, log: c.Log}
 	client.CheckRedirect = checkRedirect(&base)
 	root := base
 	root.Path += "/" // go-github resolves against a folder
 	return &Client{http: client, base: &root, clock: clock, access: newAccess()}, nil
+}
+
+// via is how requests get their credential and are sent.
+func (c ClientConfig) via(next http.RoundTripper) func(*http.Request) (http.RoundTripper, error) {
+	if c.App != nil {
+		return c.App.via
+	}
+	below := newConditional(next)
+	return func(req *http.Request) (http.RoundTripper, error) {
+		token, err := c.Token(req.Context())
+		return bearer{token, below}, err
+	}
 }
 
 // api is go-github over our HTTP client. It is made anew for each call: what it

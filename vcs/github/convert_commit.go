@@ -119,10 +119,13 @@ type wireComment struct {
 	} `json:"issue"`
 }
 
-// wireSaid is a comment: who wrote it, and the commit it is on.
+// wireSaid is a comment: who wrote it, by which App, and the commit it is on.
 type wireSaid struct {
 	CommitID string   `json:"commit_id"`
 	User     wireUser `json:"user"`
+	App      *struct {
+		ID int64 `json:"id"`
+	} `json:"performed_via_github_app"`
 }
 
 func (w *wireComment) convert(e *event.Event, own Own) error {

@@ -8,9 +8,12 @@ import (
 
 const reasonOwnComment = "the comment is our own account's"
 
-// said tells whether a comment is ours: written by our account, or what our
-// account did to somebody else's. c is nil where the event is no comment.
+// said tells whether a comment is ours: written by our App or our account, or what
+// our account did to somebody else's. c is nil where the event is no comment.
 func (o Own) said(e *event.Event, c *wireSaid) bool {
+	if c != nil && c.App != nil && o.AppID != 0 && c.App.ID == o.AppID {
+		return true
+	}
 	if o.Login == "" || c == nil {
 		return false
 	}

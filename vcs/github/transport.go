@@ -10,11 +10,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// transport adds the token, and refuses to send it anywhere else.
+// transport sends requests with a credential, and refuses to send it anywhere else.
 type transport struct {
-	base  *url.URL
-	token TokenFunc
-	next  http.RoundTripper
+	base *url.URL
+	// via gives what adds the credential to a request and sends it.
+	via   func(*http.Request) (http.RoundTripper, error)
 	clock func() time.Time
 	log   zerolog.Logger
 }
@@ -26,14 +26,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !sameHost(t.base, req.URL) {
 		return nil, errLeaves
 	}
-	token, err := t.token(req.Context())
+	via, err := t.via(req)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	out := req.Clone(req.Context())
-	out.Header.Set("Authorization", "Bearer "+token)
 	begun := t.clock()
-	resp, err := t.next.RoundTrip(out)
+	resp, err := via.RoundTrip(req.Clone(req.Context()))
 	if err != nil {
 		return nil, err
 	}

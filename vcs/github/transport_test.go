@@ -33,7 +33,8 @@ func TestTransportKeepsTheTokenAtHome(t *testing.T) {
 		"https://evil.example/api.github.com":      false,
 	} {
 		next := &lastRequest{}
-		rt := &transport{base: base, token: StaticToken("t"), next: next, clock: time.Now, log: zerolog.Nop()}
+		via := ClientConfig{Token: StaticToken("t")}.via(next)
+		rt := &transport{base: base, via: via, clock: time.Now, log: zerolog.Nop()}
 		req, err := http.NewRequestWithContext(t.Context(), "GET", address, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -99,9 +99,16 @@ func (s *Server) userByLogin(login string) *User {
 type caller struct {
 	user *User
 	bad  bool
+	// app is set instead for what a GitHub App signed itself.
+	app *App
+	// issued is an installation's token, which reaches not all that its account does.
+	issued *IssuedToken
 }
 
 func (c caller) login() string {
+	if c.app != nil {
+		return "app/" + c.app.Slug
+	}
 	if c.user == nil {
 		return ""
 	}
@@ -123,10 +130,10 @@ func (s *Server) account(r *http.Request) caller {
 	defer s.mu.Unlock()
 	id, ok := s.tokens[token]
 	if !ok {
-		return caller{bad: true}
+		return s.appCaller(token)
 	}
 	u := *s.users[id]
-	return caller{user: &u}
+	return caller{user: &u, issued: s.issued[token]}
 }
 
 func (s *Server) refuseCredentials(w http.ResponseWriter, r *http.Request) {

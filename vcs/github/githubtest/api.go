@@ -45,6 +45,7 @@ func (s *Server) routes() {
 	repo("GET /git/matching-refs/{ref...}", s.matchingRefs)
 	repo("GET /git/ref/{ref...}", s.getRef)
 	s.hookRoutes(repo)
+	s.appRoutes()
 	s.control()
 	s.mux.HandleFunc("/api/v3/", func(w http.ResponseWriter, _ *http.Request) { problem(w, http.StatusNotFound, "Not Found") })
 }
@@ -111,6 +112,8 @@ func mayWrite(w http.ResponseWriter, who caller, at *repo) bool {
 		problem(w, http.StatusUnauthorized, "Requires authentication")
 	case at.role(who.user).rank() < RoleWrite.rank():
 		problem(w, http.StatusForbidden, "Resource not accessible by personal access token")
+	case who.issued.narrowed():
+		problem(w, http.StatusForbidden, "Resource not accessible by integration")
 	default:
 		return true
 	}

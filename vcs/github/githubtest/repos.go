@@ -157,7 +157,9 @@ func (at *repo) role(u *User) Role {
 	return RoleRead
 }
 
-func (at *repo) visible(who caller) bool { return at.role(who.user).rank() >= RoleRead.rank() }
+func (at *repo) visible(who caller) bool {
+	return at.role(who.user).rank() >= RoleRead.rank() && who.issued.reaches(at)
+}
 
 func without(list []string, s string) []string {
 	var kept []string

@@ -55,6 +55,9 @@ type Server struct {
 	changed  chan struct{} // closed and replaced whenever something is recorded
 	lastID   int64
 	tokens   map[string]int64
+	apps     map[int64]*App
+	installs map[int64]*installation
+	issued   map[string]*IssuedToken
 	users    map[int64]*User
 	repos    map[int64]*repo
 	hooks    map[int64]*Hook
@@ -86,10 +89,15 @@ func New(cfg Config) (*Server, error) {
 		changed: make(chan struct{}),
 		lastID:  1000,
 		tokens:  map[string]int64{},
-		users:   map[int64]*User{},
-		repos:   map[int64]*repo{},
-		hooks:   map[int64]*Hook{},
-		quota:   map[string]*quota{},
+
+		apps:     map[int64]*App{},
+		installs: map[int64]*installation{},
+		issued:   map[string]*IssuedToken{},
+
+		users: map[int64]*User{},
+		repos: map[int64]*repo{},
+		hooks: map[int64]*Hook{},
+		quota: map[string]*quota{},
 	}
 	if err := s.findGit(); err != nil {
 		return nil, err
