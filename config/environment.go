@@ -42,6 +42,8 @@ func (OS) Unsetenv(name string) error { return os.Unsetenv(name) }
 type Environment struct {
 	process Process
 	values  map[string]string
+	// keyFile is the file that a GitHub App's key was read from.
+	keyFile string
 }
 
 // TakeEnvironment moves the agent's credentials and every POCKETCI_* variable
@@ -53,7 +55,7 @@ func TakeEnvironment(p Process) (*Environment, error) {
 		case usernameVariable, tokenVariable, hookVariable, cloudVariable, passwordVariable:
 			return true
 		}
-		return strings.HasPrefix(name, settingPrefix)
+		return strings.HasPrefix(name, settingPrefix) || strings.HasPrefix(name, appPrefix)
 	})
 }
 
@@ -117,7 +119,9 @@ func (e *Environment) Sensitive() []string {
 		switch _, setting := e.Setting(name); {
 		case name == Variable(storeFlag), name == Variable(moveFlag):
 			all = append(all, passwords(value)...)
-		case setting, name == usernameVariable:
+		case setting, name == usernameVariable, name == appVariable, name == appKeyFileVariable:
+		case name == appKeyVariable:
+			all = append(all, keyTexts(value)...)
 		case name == hookVariable:
 			all = append(all, value)
 			for entry := range strings.SplitSeq(value, ",") {
@@ -145,6 +149,9 @@ type Credentials struct {
 	// Username and Token are for the code host.
 	Username string `json:"-"`
 	Token    string `json:"-"`
+	// AppID and AppKey (PEM) are a GitHub App's, which counts instead of them; 0: none.
+	AppID  int64  `json:"-"`
+	AppKey string `json:"-"`
 	// Hook is X_HUB_SIGNATURE as it was given: the webhook's secrets, separated by
 	// commas, each optionally for a glob of repositories (owner/*=secret).
 	Hook string `json:"-"`
@@ -174,13 +181,19 @@ func (e *Environment) Credentials(r Role) (Credentials, error) {
 		Hook:       e.values[hookVariable],
 		CloudToken: e.values[cloudVariable],
 	}
+	var err error
+	if c.AppID, c.AppKey, err = e.app(); err != nil {
+		return c, err
+	}
+	app := c.AppID != 0
 	var missing, how []string
 	for _, v := range []struct {
 		name, how string
 		required  bool
 	}{
-		{usernameVariable, "the name of the GitHub account that the token belongs to", true},
-		{tokenVariable, "a token of that account, from https://github.com/settings/tokens; fine-grained: read contents, write commit statuses; classic: repo", r.Works},
+		{usernameVariable, "the name of the GitHub account that the token belongs to", !app},
+		{tokenVariable, "a token of that account, from https://github.com/settings/tokens; fine-grained: read contents, write commit statuses; classic: repo; " +
+			"or be a GitHub App: set " + appVariable + " and " + appKeyFileVariable, r.Works && !app},
 		{hookVariable, "the webhook's secret, which you make up (openssl rand -hex 32) and also enter in the webhook's settings on GitHub; several are separated by commas", r.Receives},
 	} {
 		if v.required && strings.TrimSpace(e.values[v.name]) == "" {

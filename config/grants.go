@@ -149,6 +149,8 @@ func forbidden(name string) bool {
 		return len(upper) == len(secretPrefix)
 	case strings.HasPrefix(upper, "POCKETCI_"), upper == "POCKETCI":
 		return true
+	case strings.HasPrefix(upper, appPrefix):
+		return true
 	case strings.HasPrefix(upper, "DAGGER_"), strings.HasPrefix(upper, "_EXPERIMENTAL_DAGGER_"):
 		return true
 	}

@@ -23,7 +23,7 @@ type recoverer struct {
 // makeRecoverer makes the sources of what was missed. Order is kept even if the
 // operator wants nothing recovered: deliveries overtake one another by themselves.
 func (a *agent) makeRecoverer(w world, receiver *github.Receiver) error {
-	record, err := github.NewRecord(github.RecordConfig{Client: a.github})
+	record, err := github.NewRecord(a.recordConfig())
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ const patience = 60 * time.Second
 func TestScripts(t *testing.T) {
 	commands := laneCommands()
 	maps.Copy(commands, orderCommands())
+	maps.Copy(commands, appCommands())
 	maps.Copy(commands, redteamCommands())
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"up":          cmdUp,

@@ -45,6 +45,7 @@ type agent struct {
 	unlock     func() error // gives the data folder back
 	mirrors    *git.Mirrors
 	github     *github.Client
+	app        *github.App // nil: the credential is an account's token
 	engine     runtime
 	dispatcher *dispatch.Dispatcher
 	sender     *status.Sender
@@ -169,9 +170,7 @@ func (a *agent) tools(ctx context.Context, w world) (err error) {
 	}); err != nil {
 		return err
 	}
-	if a.github, err = github.NewClient(github.ClientConfig{
-		URLs: a.urls, Token: github.StaticToken(a.creds.Token), Clock: w.clock, Log: a.log,
-	}); err != nil {
+	if err := a.makeGitHub(w); err != nil {
 		return err
 	}
 	if a.engine, err = makeEngine(w, a.settings, a.creds.CloudToken, a.log, nil); err != nil {
@@ -202,7 +201,7 @@ func (a *agent) receiving(w world, j joints) error {
 // receiver knows genuine deliveries. An agent that takes none needs no secret for
 // them: it reads only those that the code host itself shows it.
 func (a *agent) receiver(w world) (*github.Receiver, error) {
-	c := github.Config{Login: a.creds.Username, Clock: w.clock}
+	c := github.Config{Login: a.creds.Username, AppID: a.creds.AppID, Clock: w.clock}
 	if a.creds.Hook == "" && !a.role.Receives {
 		return github.NewReader(c), nil
 	}
@@ -250,15 +249,6 @@ func (a *agent) acceptRepositories(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// remote is where a repository is cloned from, and with what.
-func (a *agent) remote(r event.Repo) (git.Remote, error) {
-	url, err := a.urls.Clone(r)
-	if err != nil {
-		return git.Remote{}, err
-	}
-	return git.Remote{URL: url, Username: a.creds.Username, Token: a.creds.Token}, nil
 }
 
 // start opens the line from its end.
