@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
@@ -148,6 +150,11 @@ func (t *task) approve(ctx context.Context, c run.Comment, args []string) (run.C
 	case p.HeadSHA != sha:
 		return refused("that commit is not the pull request's newest one: look at what was pushed, then approve that")
 	}
+	if known, err := t.baseKnown(ctx, c, p); err != nil {
+		return run.Command{}, err
+	} else if !known {
+		return refused("the branch that the pull request goes into was changed since: look again, then say it again")
+	}
 	tip, err := t.Lanes.Pulls.Tip(ctx, e.Repo, p.BaseRef)
 	if errors.Is(err, run.ErrRefused) {
 		return refused("the branch that the pull request goes into can't be read")
@@ -165,6 +172,20 @@ func (t *task) approve(ctx context.Context, c run.Comment, args []string) (run.C
 	t.log.Info().Str("approved", sha).Str("by", c.Author.Login).Int64("by_id", c.Author.ID).Int("pull_request", p.Number).
 		Str("base", p.BaseRef).Str("base_sha", tip).Msg("a fork's commit was approved")
 	return done, nil
+}
+
+// baseKnown tells whether the pull request went into its base already when the
+// comment was written. Its author may change the base at any time, and with it the
+// module that would run; a comment does not say which one was looked at.
+func (t *task) baseKnown(ctx context.Context, c run.Comment, p run.Pull) (bool, error) {
+	runs, err := t.Lanes.History.PullRuns(ctx, t.run.Event.Repo.ID, p.Number, p.HeadSHA, rerunLook)
+	if err != nil {
+		return false, fmt.Errorf("look for events of pull request %d: %w", p.Number, err)
+	}
+	written := c.At.Add(time.Second) // it is told in whole seconds
+	return slices.ContainsFunc(runs, func(r run.Run) bool {
+		return r.Event.BaseRef == p.BaseRef && !r.Event.ReceivedAt.After(written)
+	}), nil
 }
 
 // openPull is the pull request that the event is about, if it is open.

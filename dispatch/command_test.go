@@ -26,6 +26,12 @@ func (f *forked) says(id string, author event.Sender, body string) event.Event {
 	return e
 }
 
+// waits adds the pull request's event before anything works.
+func (f *forked) waits(t *testing.T) {
+	t.Helper()
+	f.store.Add(fromFork("github:0"))
+}
+
 // obeyed adds a comment's event and gives what became of its command.
 func (f *forked) obeyed(t *testing.T, e event.Event) run.Command {
 	t.Helper()
@@ -39,6 +45,7 @@ func (f *forked) obeyed(t *testing.T, e event.Event) run.Command {
 
 func TestApprovingByComment(t *testing.T) {
 	f := newForked(t, function("onGithubPullRequest"), function("onGithubIssueComment"))
+	f.waits(t)
 	f.start(t)
 	got := f.obeyed(t, f.says("github:c", mona, "/ok-to-test "+strings.ToUpper(sha)+"\nlooks fine"))
 	want := run.Command{Name: "/ok-to-test", Arg: strings.ToUpper(sha), By: mona, Verdict: run.CommandDone, Reason: "approved " + sha}
@@ -105,6 +112,12 @@ func TestWhatIsNotObeyed(t *testing.T) {
 		"in another repository":     {func(f *forked, _ *event.Event) { f.changePull(func(p *run.Pull) { p.BaseRepo = 8 }) }, approve, run.CommandIgnored, "another repository's"},
 		"gone":                      {func(f *forked, _ *event.Event) { delete(f.host.Pulls, 9) }, approve, run.CommandRefused, "can't be read"},
 		"into a branch that is not": {func(f *forked, _ *event.Event) { f.host.Tips = nil }, approve, run.CommandRefused, "can't be read"},
+		"a base of later":           {func(f *forked, _ *event.Event) { f.changePull(func(p *run.Pull) { p.BaseRef = "release" }) }, approve, run.CommandRefused, "was changed since"},
+		"a base told of later": {func(f *forked, _ *event.Event) {
+			c := f.host.Payloads["github:c"]
+			c.At = c.At.Add(-time.Minute)
+			f.host.Payloads["github:c"] = c
+		}, approve, run.CommandRefused, "was changed since"},
 		"a late cancel": {func(f *forked, _ *event.Event) {
 			c := f.host.Payloads["github:c"]
 			c.At = c.At.Add(-time.Hour)
@@ -117,6 +130,9 @@ func TestWhatIsNotObeyed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newForked(t, function("onGithubPullRequest"))
+			if strings.HasPrefix(tt.body, "/ok-to-test") {
+				f.waits(t)
+			}
 			e := f.says("github:c", mona, tt.body)
 			tt.change(f, &e)
 			f.start(t)
