@@ -8,7 +8,16 @@
 //     before the next hand-over: decisions and the attempt before the first call,
 //     each result as it comes. After a crash the run continues there: a call may
 //     be made again (at least once), a finished one is not.
-//   - Nothing of an event with an untrusted sha is checked out, loaded or called.
+//   - Nothing of a commit that is not the repository's own is checked out, loaded or
+//     called without an approval of exactly that commit by somebody who may write,
+//     which is asked of the code host again when the run starts. Then its files are
+//     given to functions as src and nothing else of it counts: the settings are the
+//     default branch's, the modules those of the base as it was approved; the engine
+//     is the one for such commits, and there are no secrets but those that are
+//     listed for a function there (lane.go, approve.go).
+//   - What a comment asks for is carried out if its author may write and the code
+//     host confirms author and text; once, also after a crash; refused, it is
+//     answered once. It is no approval, and never raises trust (command.go).
 //   - Matching ([MatchEvent]) is pure and explains every decision.
 //   - A function's failure ends that function's call; the others go on. A lost
 //     engine, an unreachable code host and a shutdown are nobody's failure: the run
