@@ -10,6 +10,7 @@ import (
 
 	"github.com/franela/pocketci/engine/enginetest"
 	"github.com/franela/pocketci/internal/fault"
+	"github.com/franela/pocketci/store/storetest"
 )
 
 // The fault test's sizes; see package fault.
@@ -36,6 +37,7 @@ func program(tb testing.TB, args ...string) func() *exec.Cmd {
 // TestFault holds that nothing is lost and nothing is done twice, whatever
 // happens to the agent and to its engine.
 func TestFault(t *testing.T) {
+	t.Parallel()
 	for name, faults := range map[string]bool{"the agent dies": false, "the agent and its engine die": true} {
 		t.Run(name, func(t *testing.T) {
 			if !*faultEngine {
@@ -47,7 +49,7 @@ func TestFault(t *testing.T) {
 			}
 			if *faultEngine {
 				c.Happenings, c.Kills, c.Stops, c.Ends = 40, 6, 1, 1
-				c.Real = realEngine(t)
+				withRealEngine(t, &c)
 			}
 			if *faultFull {
 				c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 870, 50, 5, 5, 2
@@ -57,16 +59,33 @@ func TestFault(t *testing.T) {
 	}
 }
 
-// realEngine is one that is at hand, or is started for the test.
-func realEngine(t *testing.T) string {
+// TestFaultOnPostgreSQL is the same with a database that goes away, too, and a
+// second agent that works on it all the time.
+func TestFaultOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	pg := storetest.StartPostgres(t, false)
+	c := fault.Config{
+		Happenings: 60, Kills: 4, Stops: 1, Ends: 1, Rounds: 1,
+		Faults: true, Latency: 30 * time.Millisecond, Seed: *faultSeed,
+		Rival: program(t, "work"), Env: []string{"POCKETCI_STORE=" + pg.URL(t)},
+		Outage: func() func() { pg.Stop(t); return func() { pg.Start(t) } },
+	}
+	if *faultFull {
+		c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 400, 25, 3, 3, 2
+	}
+	try(t, c)
+}
+
+// withRealEngine gives the trial one that is at hand, or is started for it.
+func withRealEngine(t *testing.T, c *fault.Config) {
 	t.Helper()
 	real, err := enginetest.FindReal(t.Context())
 	if err != nil {
 		t.Fatal("no real engine: ", err)
 	}
 	t.Cleanup(real.Stop)
-	t.Setenv("_EXPERIMENTAL_DAGGER_CLI_BIN", real.CLI)
-	return real.Host
+	c.Real = real.Host
+	c.Env = append(c.Env, "_EXPERIMENTAL_DAGGER_CLI_BIN="+real.CLI)
 }
 
 // try makes a trial and prints its table.

@@ -39,8 +39,8 @@ func (a *agent) joints(w world) joints {
 type trial struct {
 	// between, if not nil, may put something between the stages.
 	between func(joints) joints
-	// leaseFor is how long leases last, budget what may be sent to the code host;
-	// zero: as always.
-	leaseFor time.Duration
-	budget   status.Budget
+	// leaseFor is how long leases last, claimFor how long claims of reports, budget
+	// what may be sent to the code host; zero: as always.
+	leaseFor, claimFor time.Duration
+	budget             status.Budget
 }

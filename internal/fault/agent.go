@@ -95,6 +95,16 @@ func (a *agent) dead() bool {
 	}
 }
 
+// killed tells whether the process, which has ended, was killed.
+func (a *agent) killed() bool {
+	var exit *exec.ExitError
+	if !a.dead() || !errors.As(a.exit, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signal() == syscall.SIGKILL
+}
+
 var errDied = errors.New("the agent has ended")
 
 // up waits until the process answers.

@@ -45,6 +45,11 @@ type Config struct {
 	Faults     bool
 	// Latency is how long each call of a fake engine takes.
 	Latency time.Duration
+	// Rival makes a second agent's process, which works on the same store all the
+	// time; nil: there is none.
+	Rival func() *exec.Cmd
+	// Outage takes the store away and gives what brings it back; nil: it stays.
+	Outage func() (end func())
 	// Seed makes the same trial again, as far as the machine allows.
 	Seed uint64
 	// Log is told of each step.
@@ -207,21 +212,62 @@ func (t *trial) plan() {
 
 // live lets the agent live and die, then live until all is done.
 func (t *trial) live(ctx context.Context) error {
-	if t.Faults {
-		faults, stop := context.WithCancelCause(ctx)
-		var gone sync.WaitGroup
-		gone.Go(func() { t.starve(faults) })
-		defer gone.Wait()
-		defer stop(errDied)
-		if err := t.lives(ctx); err != nil {
-			return err
-		}
-		stop(errDied)
-		gone.Wait()
-	} else if err := t.lives(ctx); err != nil {
+	rival, err := t.rival()
+	if err != nil {
 		return err
 	}
-	return t.settle(ctx)
+	if rival != nil {
+		defer rival.kill()
+	}
+	if err := t.plagued(ctx); err != nil {
+		return err
+	}
+	if err := t.settle(ctx); err != nil || rival == nil {
+		return err
+	}
+	if rival.dead() {
+		return fmt.Errorf("the second agent has ended by itself: %w\n%s", rival.exit, rival.said())
+	}
+	return nil
+}
+
+// rival starts the second agent, if there is one.
+func (t *trial) rival() (*agent, error) {
+	if t.Rival == nil {
+		return nil, nil
+	}
+	r := &agent{command: t.Rival, env: append(append([]string(nil), t.agent.env...),
+		"POCKETCI_DATA_DIR="+filepath.Join(t.Dir, "rival"), "POCKETCI_API_LISTEN=off", "POCKETCI_HEALTH_LISTEN=off")}
+	return r, r.start()
+}
+
+// plagued has the lives happen while engine and store come and go.
+func (t *trial) plagued(ctx context.Context) error {
+	plagues, stop := context.WithCancelCause(ctx)
+	var gone sync.WaitGroup
+	defer gone.Wait()
+	defer stop(errDied)
+	if t.Faults {
+		gone.Go(func() { t.starve(plagues) })
+	}
+	if t.Outage != nil {
+		gone.Go(func() { t.interrupt(plagues) })
+	}
+	return t.lives(ctx)
+}
+
+// interrupt takes the store away now and then.
+func (t *trial) interrupt(ctx context.Context) {
+	random := rand.New(rand.NewPCG(t.Seed, 2))
+	for ctx.Err() == nil {
+		pause(ctx, time.Duration(1500+random.IntN(3000))*time.Millisecond)
+		end := t.Outage()
+		pause(ctx, time.Duration(100+random.IntN(900))*time.Millisecond)
+		end()
+		t.mu.Lock()
+		t.report.Outages++
+		t.mu.Unlock()
+	}
 }
 
 func (t *trial) lives(ctx context.Context) error {
@@ -265,15 +311,12 @@ func (t *trial) step(ctx context.Context, s step, share int) error {
 	if s.kind == "point" {
 		env = append(env, fmt.Sprintf("%s=%s:%d", PointVariable, s.point, s.n))
 	}
-	if err := t.agent.start(env...); err != nil {
+	if err := t.begin(ctx, env); err != nil {
 		return err
 	}
 	var delivering sync.WaitGroup
 	defer delivering.Wait()
 	defer t.agent.kill() // in the middle of the deliveries
-	if err := t.agent.up(ctx); err != nil && !errors.Is(err, errDied) {
-		return err
-	}
 	delivering.Go(func() { t.deliver(ctx, share) })
 	switch s.kind {
 	case "point":
@@ -296,6 +339,10 @@ func (t *trial) step(ctx context.Context, s step, share int) error {
 		t.report.Ended++
 		return t.agent.exit
 	default:
+		if t.report.Killed%3 == 0 {
+			// However slow the machine is: now and then something gets done.
+			t.progress(ctx)
+		}
 		pause(ctx, s.after)
 		t.report.Killed++
 	}
@@ -303,6 +350,26 @@ func (t *trial) step(ctx context.Context, s step, share int) error {
 		return fmt.Errorf("%w by itself: %w", errDied, t.agent.exit)
 	}
 	return nil
+}
+
+// begin starts the agent, and again if it finds no store: whoever supervises it
+// would do so.
+func (t *trial) begin(ctx context.Context, env []string) error {
+	for {
+		if err := t.agent.start(env...); err != nil {
+			return err
+		}
+		err := t.agent.up(ctx)
+		switch {
+		case err == nil, t.agent.killed():
+			return nil
+		case !errors.Is(err, errDied):
+			return err
+		case t.Outage == nil:
+			return fmt.Errorf("%w at its start: %w", err, t.agent.exit)
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
 }
 
 // point waits until the process has killed itself at its point. One that it does
@@ -313,11 +380,8 @@ func (t *trial) point(ctx context.Context, s step) error {
 	select {
 	case <-t.agent.ended:
 		t.report.reached[s.point]++
-		var exit *exec.ExitError
-		if errors.As(t.agent.exit, &exit) {
-			if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
-				return nil
-			}
+		if t.agent.killed() {
+			return nil
 		}
 		return fmt.Errorf("%w by itself: %v", errDied, t.agent.exit)
 	case <-timer.C:
@@ -326,6 +390,21 @@ func (t *trial) point(ctx context.Context, s step) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// progress waits until a call has its result, for a while: there may be none to make.
+func (t *trial) progress(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, errPatience)
+	defer cancel()
+	size := func() int64 {
+		info, err := os.Stat(t.tracePath())
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	before := size()
+	_ = t.agent.until(ctx, func() (bool, error) { return size() > before, nil })
 }
 
 // pause waits; it is the driver's clock, nothing that is tested depends on it.

@@ -32,9 +32,10 @@ type Report struct {
 	// Lost are happenings without an event, GivenUp runs whose engine was taken
 	// away three times, Buried dead letters.
 	Lost, GivenUp, Buried int
-	// Killed, Stopped, Ended and Starved are what was done to it.
-	Killed, Stopped, Ended, Starved int
-	Took                            time.Duration
+	// Killed, Stopped and Ended are what was done to it, Starved and Outages how
+	// often its engine and its store were taken away.
+	Killed, Stopped, Ended, Starved, Outages int
+	Took                                     time.Duration
 	// Problems are what does not hold.
 	Problems []string
 
@@ -51,8 +52,8 @@ func (r *Report) String() string {
 	for _, n := range r.reached {
 		points += n
 	}
-	fmt.Fprintf(&b, "killed %d times at random and %d times at %d named points, stopped and continued %d times, ended %d times; engine taken away %d times; %s\n",
-		r.Killed, points, len(r.reached), r.Stopped, r.Ended, r.Starved, r.Took.Round(time.Second))
+	fmt.Fprintf(&b, "killed %d times at random and %d times at %d named points, stopped and continued %d times, ended %d times; engine taken away %d times, store %d times; %s\n",
+		r.Killed, points, len(r.reached), r.Stopped, r.Ended, r.Starved, r.Outages, r.Took.Round(time.Second))
 	row := func(name string, n int, note string) { fmt.Fprintf(&b, "  %-12s %7d   %s\n", name, n, note) }
 	row("sent", r.Sent, fmt.Sprintf("deliveries; %d got no 2xx and were made again, %d were known", r.Refused, r.Repeated))
 	row("accepted", r.Accepted, fmt.Sprintf("events in the store, of %d that happened", r.Happened))
