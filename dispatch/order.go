@@ -35,9 +35,12 @@ type News interface {
 func supersededBy(sha string) string { return "superseded by " + sha }
 
 // outdated ends the run of an event that is out of date: it must neither run after
-// what is newer nor take its place.
-func (d *Dispatcher) outdated(ctx context.Context, e event.Event) error {
-	reason, err := d.news(ctx, e)
+// what is newer nor take its place. What was begun goes on.
+func (t *task) outdated(ctx context.Context, e event.Event) error {
+	if t.run.Decisions != nil {
+		return nil
+	}
+	reason, err := t.news(ctx, e)
 	if err != nil || reason == "" {
 		return err
 	}

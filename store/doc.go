@@ -20,7 +20,15 @@
 //     happened to a run is counted ([run.Work]'s Tries); from the second time on it
 //     rests before it is handed out again.
 //   - Runs are handed out round-robin by repository, within one in the order of
-//     acceptance.
+//     acceptance; but one that has to wait for another of its group (a branch's
+//     pushes, a pull request's events) not before that one has ended, which wakes it
+//     in the same transaction. Whatever changes who may go holds the group's lock:
+//     nobody is forgotten, also with several agents. See [Store.Enter].
+//   - Cancelling a run, its being superseded and its end meet in its row: the first
+//     one that is written counts ([Store.Cancel], [Store.Advance]).
+//   - Slots limit how many calls of a named group are made at once. They are held
+//     under the run's lease, given out in the order of acceptance, and free when the
+//     call has its result or the lease is over ([Store.Take]).
 //   - A state of a context reaches the outbox in the transaction that marks the
 //     run as looked at; see [Store.PlanReports] for which state replaces which. A
 //     try to send is on disk before it begins.

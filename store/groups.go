@@ -76,7 +76,8 @@ func (t tx) take(ctx context.Context, m member, fence int64, k callKey, groups [
 	}
 	for _, g := range groups {
 		_, err := t.exec(ctx, `INSERT INTO slots (repo_id, grp, seq, module, function, fence, held, most) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (repo_id, grp, seq, module, function) DO UPDATE SET fence = excluded.fence, held = excluded.held, most = excluded.most`,
+			ON CONFLICT (repo_id, grp, seq, module, function) DO UPDATE SET fence = excluded.fence, held = excluded.held, most = excluded.most
+			WHERE slots.fence <> excluded.fence OR slots.held <> excluded.held OR slots.most <> excluded.most`, // to ask again writes nothing
 			m.repo, text(g.Name), k.seq, k.module, k.function, fence, number(free), g.Limit)
 		if err != nil {
 			return false, err
