@@ -48,7 +48,9 @@ func (a *agent) untrustedEngine(w world, host string) (dispatch.Engine, error) {
 	}
 	return w.engine(engine.Config{
 		RunnerHost: host, Dir: filepath.Join(a.settings.DataDir, "engine-untrusted"), Key: key,
-		Environ: w.process.Environ(), AllowUnpinned: a.settings.AllowUnpinned, Clock: w.clock, Log: a.log,
+		Environ: w.process.Environ(), AllowUnpinned: a.settings.AllowUnpinned,
+		Submodule: submodules(a.settings.GitHubURL, a.settings.Repos), // of the base; a fork's are never followed
+		Clock:     w.clock, Log: a.log,
 	}, nil)
 }
 

@@ -23,6 +23,7 @@ func laneCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"role":     cmdRole,
 		"rename":   cmdRename,
 		"replies":  cmdReplies,
+		"unheard":  cmdUnheard,
 	}
 }
 
@@ -124,4 +125,9 @@ func cmdReplies(ts *testscript.TestScript, _ bool, args []string) {
 	if n, all := count(); n != want || len(all) != want {
 		ts.Fatalf("%d replies match, %d are there: %q", n, len(all), all)
 	}
+}
+
+// cmdUnheard has GitHub take the next comment and hang up before it says so: unheard
+func cmdUnheard(ts *testscript.TestScript, _ bool, _ []string) {
+	hubOf(ts).SetOutage(githubtest.Outage{Kind: githubtest.Down, Method: http.MethodPost, Path: "/comments", Times: 1, AfterWork: true})
 }
