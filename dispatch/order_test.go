@@ -54,7 +54,11 @@ type ordered struct {
 // released by their event's id.
 func newOrdered(t *testing.T, functions ...run.Function) *ordered {
 	t.Helper()
-	d := storetest.SQLite(t)
+	return newOrderedOn(t, storetest.SQLite(t), functions...)
+}
+
+func newOrderedOn(t *testing.T, d *storetest.Database, functions ...run.Function) *ordered {
+	t.Helper()
 	d.Config.Clock = time.Now
 	s := d.Open(t)
 	o := &ordered{world: newWorld(t, functions...), kept: s, changed: s.Watch(),
@@ -362,6 +366,32 @@ func TestCancel(t *testing.T) {
 	want := map[string]string{"onGithubPullRequest": "cancelled cancelled by mona", "lintOnGithubPullRequest": "success"}
 	if diff := cmp.Diff(want, outcomes(r)); diff != "" || r.Outcome != run.Cancelled || r.Note != "cancelled by mona" {
 		t.Errorf("%s, %q, calls (-want +got)\n%s", r.Outcome, r.Note, diff)
+	}
+}
+
+// TestCancelReachesAnotherAgent: whoever cancels, the agent that has the run stops it.
+func TestCancelReachesAnotherAgent(t *testing.T) {
+	pg := storetest.StartPostgres(t, false)
+	d := pg.Database(t)
+	d.Config.URL = pg.URL(t)
+	o := newOrderedOn(t, d, function("onGithubPullRequest"))
+	other := d.Open(t)
+	o.start(t)
+	o.add(t, pullOf("a", "opened", sha))
+	o.begins(t, "a", "onGithubPullRequest")
+	asked := time.Now()
+	if n, err := other.Cancel(t.Context(), 7, 7, "cancelled by mona"); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	o.until(t, "a", ended(run.Cancelled))
+	t.Logf("stopped after %s", time.Since(asked))
+	o.add(t, pullOf("b", "synchronize", shaB))
+	o.begins(t, "b", "onGithubPullRequest")
+	if _, err := other.Append(t.Context(), pullOf("c", "synchronize", shaC)); err != nil {
+		t.Fatal(err)
+	}
+	if r := o.until(t, "b", done); r.Note != "superseded by "+shaC {
+		t.Errorf("%s, %q", r.Outcome, r.Note)
 	}
 }
 
