@@ -10,19 +10,24 @@ import (
 
 const (
 	// maxTries is how often an agent may die, or stand still until its lease is
-	// over, with a run in its hands before the run is given up. Seven, with rests in
-	// between that grow to more than a minute: a run that was only near when
-	// something else brought the agent down must not be taken for the reason.
-	maxTries = 7
-	// suspect is the try from which on a run is worked on only while no other
-	// suspect is, so that the next death tells them apart.
+	// over, with a run in its hands before the run is given up.
+	maxTries = 5
+	// suspect is the try from which on a run that was only near when something else
+	// brought the agent down is told from one that is the reason: it is worked on
+	// while no other suspect is, by an agent that has lived well without it.
 	suspect = 3
+	// defaultCalm is how long an agent has to live for that: one that is killed
+	// again and again from outside does not come to it.
+	defaultCalm = 10 * time.Second
 	// suspectWait is how long a suspect waits before it asks for its turn again.
 	suspectWait = time.Second
 )
 
-// suspects lets one suspect be worked on at a time.
-type suspects struct{ one sync.Mutex }
+// suspects lets one suspect be worked on at a time, from a time on.
+type suspects struct {
+	one  sync.Mutex
+	from time.Time
+}
 
 // admit says whether the work on a run may begin. If not, p is what becomes of
 // it: a suspect waits for its turn, at no cost, and one that was the end of too
@@ -33,6 +38,8 @@ func (d *Dispatcher) admit(w run.Work, now time.Time) (leave func(), p run.Progr
 		return nil, d.dead(w.Run, now), false
 	case w.Tries < suspect:
 		return func() {}, run.Progress{}, true
+	case now.Before(d.suspects.from):
+		return nil, run.Progress{State: run.Queued, NotBefore: d.suspects.from}, false
 	case d.suspects.one.TryLock():
 		return d.suspects.one.Unlock, run.Progress{}, true
 	}

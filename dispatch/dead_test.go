@@ -44,11 +44,12 @@ func (s slowEngine) Open(ctx context.Context, spec dispatch.Spec) (dispatch.Sess
 // touched any more.
 func TestWhatNoAgentSurvives(t *testing.T) {
 	for died, want := range map[int]string{
-		7: "dead letter: pocketci ended or stood still 7 times while it worked on this event",
-		6: "",
+		5: "dead letter: pocketci ended or stood still 5 times while it worked on this event",
+		4: "",
 	} {
 		t.Run(fmt.Sprint(died, " times"), func(t *testing.T) {
 			w := newWorld(t, function("onGithubPush"))
+			w.config.Calm = time.Millisecond
 			w.store.Died("github:1", died)
 			w.start(t)
 			w.store.Add(push("github:1"))
@@ -73,7 +74,7 @@ func TestWhatNoAgentSurvives(t *testing.T) {
 // one is worked on at a time; the others are not held up.
 func TestSuspectsComeOneAtATime(t *testing.T) {
 	w := newWorld(t, function("onGithubPush"))
-	w.config.MaxEvents = 4
+	w.config.MaxEvents, w.config.Calm = 4, time.Millisecond
 	var now, most atomic.Int64
 	free := make(chan struct{})
 	w.engine.Do = func(_ context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
@@ -99,6 +100,27 @@ func TestSuspectsComeOneAtATime(t *testing.T) {
 	}
 	if most.Load() != 1 {
 		t.Errorf("%d suspects at once; want 1", most.Load())
+	}
+}
+
+// TestSuspectsWaitForACalmAgent: one that dies of something else again and again
+// must not take them along.
+func TestSuspectsWaitForACalmAgent(t *testing.T) {
+	c := newClock()
+	w := newWorld(t, function("onGithubPush"))
+	w.on(c)
+	w.config.Calm = 10 * time.Second
+	w.store.Died("github:suspect", 2)
+	w.start(t)
+	w.store.Add(push("github:suspect"))
+	w.store.Add(push("github:1"))
+	w.until(t, "github:1", done)
+	if n := len(w.engine.Calls()); n != 1 {
+		t.Errorf("%d calls; want only the other run's", n)
+	}
+	c.pass(10 * time.Second)
+	if r := w.until(t, "github:suspect", done); r.Outcome != run.Success {
+		t.Errorf("%s, %+v; want success", r.Outcome, r.Problem)
 	}
 }
 

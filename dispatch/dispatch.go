@@ -47,6 +47,9 @@ type Config struct {
 	// tried again. CallGrace is how long a call may take to come back after its
 	// end; 0: 30 seconds. See deadline.go.
 	StartTime, CallGrace time.Duration
+	// Calm is how long the agent has to live before it works on a run that agents
+	// died with more than once; 0: 10 seconds. See dead.go.
+	Calm time.Duration
 	// DryRun stops after the decisions.
 	DryRun bool
 	// Scrub takes secrets out of a text before it is stored or logged.
@@ -79,6 +82,9 @@ func New(c Config) *Dispatcher {
 	if c.CallGrace <= 0 {
 		c.CallGrace = defaultCallGrace
 	}
+	if c.Calm <= 0 {
+		c.Calm = defaultCalm
+	}
 	return &Dispatcher{Config: c, calls: semaphore.NewWeighted(int64(max(1, c.MaxCalls)))}
 }
 
@@ -89,6 +95,7 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	working, cancel := context.WithCancelCause(base)
 	leasing, begin := context.WithCancelCause(base)
 	d.begin, d.cancel = begin, cancel
+	d.suspects.from = d.Clock().Add(d.Calm)
 	for range max(1, d.MaxEvents) {
 		d.done.Go(func() { d.lease(leasing, working) })
 	}

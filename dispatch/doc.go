@@ -44,8 +44,10 @@
 //     gives the run back if it still is its own. A result that came by then is kept.
 //     A write that the store does not take is tried for as long as the run is ours
 //     (keep.go).
-//   - A run that seven agents died with becomes a dead letter; from the third on such
-//     runs are worked on one at a time, so that no other run pays for one (dead.go).
+//   - A run that five agents died with becomes a dead letter. From the third try on
+//     such runs are worked on one at a time, by an agent that has lived for a while:
+//     what only was near when something brought the agent down does not pay for it
+//     (dead.go).
 //   - [Dispatcher.Start] returns once workers lease; [Dispatcher.Stop] waits for
 //     them and hands unfinished work back.
 package dispatch

@@ -240,8 +240,8 @@ func TestAPoisonedEvent(t *testing.T) {
 		}
 	}
 	s := v.state(t, poison)
-	if want := "dead letter: pocketci ended or stood still 7 times while it worked on this event"; s.Outcome != "error" || s.Problem.Error != want || deaths != 7 {
-		t.Errorf("%+v after %d deaths; want %q after 7", s, deaths, want)
+	if want := "dead letter: pocketci ended or stood still 5 times while it worked on this event"; s.Outcome != "error" || s.Problem.Error != want || deaths != 5 {
+		t.Errorf("%+v after %d deaths; want %q after 5", s, deaths, want)
 	}
 	v.until(t, "the commit shows it", func() bool {
 		got := v.gh.Latest(githubtest.Query{SHA: shas[1], Context: "pocketci (push)", State: "error", Contains: "dead letter"})

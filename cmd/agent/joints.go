@@ -39,8 +39,9 @@ func (a *agent) joints(w world) joints {
 type trial struct {
 	// between, if not nil, may put something between the stages.
 	between func(joints) joints
-	// leaseFor is how long leases last, claimFor how long claims of reports, budget
-	// what may be sent to the code host; zero: as always.
-	leaseFor, claimFor time.Duration
-	budget             status.Budget
+	// leaseFor is how long leases last, claimFor how long claims of reports, calm how
+	// long the agent lives before it works on what agents died with, budget what may
+	// be sent to the code host; zero: as always.
+	leaseFor, claimFor, calm time.Duration
+	budget                   status.Budget
 }

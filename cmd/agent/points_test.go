@@ -51,7 +51,7 @@ func trialOf(getenv func(string) string) (trial, error) {
 			return t, err
 		}
 		// Loopback stands a little more than GitHub allows.
-		t.leaseFor, t.claimFor, t.budget = d, 2*d, status.Budget{PerMinute: 1e6, PerHour: 1e6}
+		t.leaseFor, t.claimFor, t.calm, t.budget = d, 2*d, d*3/4, status.Budget{PerMinute: 1e6, PerHour: 1e6}
 	}
 	if size := getenv(fault.SizeVariable); size != "" {
 		most, err := strconv.ParseUint(size, 10, 64)
