@@ -38,6 +38,8 @@ type Config struct {
 	Stops Stops
 	News  News
 	Slots Slots
+	// Urgent hands out what may hold a command; nil: it waits for a worker.
+	Urgent Urgent
 
 	// MaxEvents are worked on at once, MaxCalls made at once over all of them.
 	MaxEvents, MaxCalls int
@@ -98,6 +100,9 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	d.suspects.from = d.Clock().Add(d.Calm)
 	for range max(1, d.MaxEvents) {
 		d.done.Go(func() { d.lease(leasing, working) })
+	}
+	if d.Urgent != nil && d.Lanes.Comments != nil {
+		d.done.Go(func() { d.hurry(leasing, working) })
 	}
 	if d.Stops != nil {
 		d.heeding.Go(func() { d.heed(working) })

@@ -34,6 +34,7 @@
 //   - A run that somebody cancels, or that is superseded, stops within a second,
 //     whichever agent has it; its calls end cancelled, with what they printed so
 //     far. Cancelling and ending meet in the store: the first one counts (cancel.go).
+//   - Commands in comments are obeyed while all workers are busy (urgent.go).
 //   - Functions of a named group are called no more at once than its limit says,
 //     across all agents. A call that stands in line counts for nothing: neither
 //     against its time nor as one of MaxCalls; a run with nothing else left to call

@@ -118,7 +118,10 @@ func (d *Dispatcher) cancelStale() {
 
 // keep works on one run while it renews the lease. A lease that is lost, or that
 // was not renewed for half its time, cancels the work.
-func (d *Dispatcher) keep(working context.Context, w run.Work) {
+func (d *Dispatcher) keep(working context.Context, w run.Work) { d.keepFor(working, w, d.work) }
+
+// keepFor is keep for a part of the work.
+func (d *Dispatcher) keepFor(working context.Context, w run.Work, work func(context.Context, run.Work) (run.Progress, bool)) {
 	d.cancelStale()
 	if w.Lease.Until.IsZero() {
 		d.Process(working, w)
@@ -143,7 +146,7 @@ func (d *Dispatcher) keep(working context.Context, w run.Work) {
 		before.cancel(errLeaseLost)
 		d.letGo(working, before)
 	}
-	p, ok := d.work(ctx, w)
+	p, ok := work(ctx, w)
 	if ok {
 		d.handBack(working, d.logOf(w), w.Lease, p)
 	}

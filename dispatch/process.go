@@ -24,6 +24,11 @@ func (d *Dispatcher) Process(ctx context.Context, w run.Work) {
 
 // work works on one run. If ok, p is how it ended and is still to be recorded.
 func (d *Dispatcher) work(ctx context.Context, w run.Work) (p run.Progress, ok bool) {
+	return d.workOn(ctx, w, (*task).do)
+}
+
+// workOn does with a run what do says.
+func (d *Dispatcher) workOn(ctx context.Context, w run.Work, do func(*task, context.Context) error) (p run.Progress, ok bool) {
 	t := &task{Dispatcher: d, lease: w.Lease, run: w.Run, log: d.logOf(w)}
 	if w.Cancel != "" {
 		p := d.stopped(w.Run, w.Cancel)
@@ -36,7 +41,7 @@ func (d *Dispatcher) work(ctx context.Context, w run.Work) (p run.Progress, ok b
 		return p, true
 	}
 	defer leave()
-	err := guarded(func() error { return t.do(ctx) })
+	err := guarded(func() error { return do(t, ctx) })
 	if err == nil {
 		return run.Progress{}, false
 	}

@@ -62,6 +62,12 @@ func GroupOf(e event.Event) Group {
 	return g
 }
 
+// MayCommand tells whether an event may hold somebody's command: a comment at a
+// pull request. It is looked at even while everybody is busy.
+func MayCommand(e event.Event) bool {
+	return e.Reason == "" && e.PullRequest > 0 && e.Name == "issue_comment" && e.Action == "created"
+}
+
 // Key names the group within its repository: "push:refs/heads/main", "pull_request:7",
 // or nothing.
 func (g Group) Key() string {

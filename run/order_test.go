@@ -57,3 +57,22 @@ func TestOrderOfAKind(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+func TestMayCommand(t *testing.T) {
+	said := event.Event{Name: "issue_comment", Action: "created", PullRequest: 7}
+	with := func(change func(*event.Event)) event.Event { e := said; change(&e); return e }
+	for name, tt := range map[string]struct {
+		event event.Event
+		may   bool
+	}{
+		"a comment at a pull request": {said, true},
+		"one that was edited":         {with(func(e *event.Event) { e.Action = "edited" }), false},
+		"one at an issue":             {with(func(e *event.Event) { e.PullRequest = 0 }), false},
+		"our own":                     {with(func(e *event.Event) { e.Reason = "our own" }), false},
+		"a review":                    {with(func(e *event.Event) { e.Name = "pull_request_review" }), false},
+	} {
+		if got := run.MayCommand(tt.event); got != tt.may {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -67,6 +67,9 @@ func (s *Store) appended(r *row) {
 	if r.event.Reason == "" {
 		s.work.set()
 	}
+	if run.MayCommand(r.event) {
+		s.urgent.set()
+	}
 	s.watch.tell()
 }
 
@@ -157,7 +160,7 @@ func (s *Store) appendRows(ctx context.Context, t tx, ops []*op) error {
 	}{
 		{"INSERT INTO events (seq, id, vendor, name, repo_id, repo, received_at, data)", events},
 		{"INSERT INTO payloads (seq, size, data)", payloads},
-		{"INSERT INTO runs (seq, repo_id, state, due, ended, grp, tip, moves)", runs},
+		{"INSERT INTO runs (seq, repo_id, state, due, ended, grp, tip, moves, urgent)", runs},
 	} {
 		if err := t.insert(ctx, table.head, table.rows, "", nil); err != nil {
 			return err
@@ -227,10 +230,10 @@ func (r *row) eventColumns(seq int64) []any {
 
 func (r *row) runColumns(seq, now int64) []any {
 	if r.event.Reason != "" {
-		return []any{seq, r.event.Repo.ID, string(run.Recorded), nil, now, "", "", int64(0)}
+		return []any{seq, r.event.Repo.ID, string(run.Recorded), nil, now, "", "", int64(0), int64(0)}
 	}
 	g := run.GroupOf(r.event)
-	return []any{seq, r.event.Repo.ID, string(run.Queued), dueNow, int64(0), text(g.Key()), text(r.event.SHA), number(g.Moves)}
+	return []any{seq, r.event.Repo.ID, string(run.Queued), dueNow, int64(0), text(g.Key()), text(r.event.SHA), number(g.Moves), number(run.MayCommand(r.event))}
 }
 
 // fold is a name as it is compared: code hosts ignore the case of owner and name.

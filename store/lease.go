@@ -29,19 +29,32 @@ func (s *Store) Lease(ctx context.Context) (run.Work, error) {
 	case <-ctx.Done():
 		return run.Work{}, fmt.Errorf("lease: %w", context.Cause(ctx))
 	}
+	return s.await(ctx, s.work, "")
+}
+
+// LeaseUrgent is Lease for runs of events that may hold a command
+// ([run.MayCommand]): each is handed out by it once, if nobody had it before, and
+// by Lease like all others.
+func (s *Store) LeaseUrgent(ctx context.Context) (run.Work, error) {
+	return s.await(ctx, s.urgent, " AND urgent = 1")
+}
+
+// await waits for work that a condition selects. Whoever hears that there is some
+// looks, and lets the next one look.
+func (s *Store) await(ctx context.Context, heard signal, where string) (run.Work, error) {
 	poll := time.NewTicker(s.cfg.Poll)
 	defer poll.Stop()
 	for {
-		work, found, err := s.take(ctx)
+		work, found, err := s.take(ctx, where)
 		if err != nil {
 			return run.Work{}, fmt.Errorf("lease: %w", err)
 		}
 		if found {
-			s.work.set() // There may be more: the next one shall look.
+			heard.set()
 			return work, nil
 		}
 		select {
-		case <-s.work:
+		case <-heard:
 		case <-poll.C:
 		case <-s.closing:
 			return run.Work{}, fmt.Errorf("lease: %w", ErrClosed)
@@ -62,11 +75,11 @@ type taken struct {
 
 // take leases the next run that is due, if there is one, and loads it. A run
 // that can't be read is ended, so that it stops nobody.
-func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
+func (s *Store) take(ctx context.Context, where string) (run.Work, bool, error) {
 	until := s.cfg.Clock().Add(s.cfg.LeaseFor)
 	var got taken
 	err := s.do(ctx, false, func(ctx context.Context, t tx) (err error) {
-		got, err = s.pick(ctx, t)
+		got, err = s.pick(ctx, t, where)
 		return err
 	})
 	if err == nil && got.more {
@@ -75,7 +88,9 @@ func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
 	if err != nil || !got.found {
 		return run.Work{}, false, err
 	}
-	s.turn.Store(got.repo)
+	if where == "" {
+		s.turn.Store(got.repo)
+	}
 	s.watch.tell()
 	lease := run.Lease{EventID: got.id, Owner: s.cfg.Owner, Fence: got.fence, Until: until}
 	r, err := s.loadWork(ctx, got.seq)
@@ -94,13 +109,13 @@ func (s *Store) take(ctx context.Context) (run.Work, bool, error) {
 
 // pick finds and marks the run that is next. Those whose group says that another
 // comes first are parked on the way.
-func (s *Store) pick(ctx context.Context, t tx) (taken, error) {
+func (s *Store) pick(ctx context.Context, t tx, where string) (taken, error) {
 	now, err := t.now(ctx)
 	if err != nil {
 		return taken{}, err
 	}
 	for range parkMost {
-		m, found, err := s.candidate(ctx, t, now)
+		m, found, err := s.candidate(ctx, t, now, where)
 		if err != nil || !found {
 			return taken{}, err
 		}
@@ -121,10 +136,10 @@ func (s *Store) pick(ctx context.Context, t tx) (taken, error) {
 }
 
 // candidate gives the oldest run that is due of the next repository in turn.
-func (s *Store) candidate(ctx context.Context, t tx, now int64) (m member, found bool, err error) {
+func (s *Store) candidate(ctx context.Context, t tx, now int64, where string) (m member, found bool, err error) {
 	for _, after := range []int64{s.turn.Load(), before} {
 		found, err = t.one(ctx, m.dest(), "SELECT "+memberColumns+` FROM runs
-			WHERE due IS NOT NULL AND due <= ? AND repo_id > ? ORDER BY repo_id, seq LIMIT 1`+s.d.lockFree, now, after)
+			WHERE due IS NOT NULL AND due <= ? AND repo_id > ?`+where+` ORDER BY repo_id, seq LIMIT 1`+s.d.lockFree, now, after)
 		if err != nil || found {
 			break
 		}
@@ -139,7 +154,7 @@ func (s *Store) mark(ctx context.Context, t tx, m member, now int64) (taken, err
 	_, err := t.one(ctx, []any{&got.fence, &got.tries}, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
 			fence = fence + 1, tries = tries + 1, lease_owner = ?, lease_until = ?, due = ?,
 			begun = CASE WHEN begun = 0 THEN ? ELSE begun END,
-			aside = 0, place = CASE WHEN place = 2 THEN 2 ELSE 0 END
+			aside = 0, urgent = 0, place = CASE WHEN place = 2 THEN 2 ELSE 0 END
 		WHERE seq = ? RETURNING fence, tries`,
 		string(run.Running), text(s.cfg.Owner), until, until+int64(s.cfg.Grace), nanos(s.cfg.Clock()), got.seq)
 	if err != nil {

@@ -190,5 +190,6 @@ func (s *Store) hear(ctx context.Context, config *pgx.ConnConfig) error {
 			return err
 		}
 		s.work.set()
+		s.urgent.set()
 	}
 }

@@ -82,8 +82,10 @@ type Store struct {
 	writer *writer
 	pack   packer
 
-	work  signal
-	watch watchers
+	work signal
+	// urgent is set when an event came that may hold a command.
+	urgent signal
+	watch  watchers
 	// leasers bounds how many Lease calls look for work at the same time; the
 	// others wait for their turn.
 	leasers chan struct{}
@@ -104,6 +106,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{
 		cfg:     cfg,
 		work:    make(signal, 1),
+		urgent:  make(signal, 1),
 		leasers: make(chan struct{}, 4),
 		closing: make(chan struct{}),
 	}

@@ -24,6 +24,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) *Database) {
 		"order":   orderTests(),
 		"cancel":  cancelTests(),
 		"slots":   slotTests(),
+		"urgent":  urgentTests(),
 		"retain":  retentionTests(),
 		"approve": approvalTests(),
 	}
