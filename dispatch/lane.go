@@ -2,10 +2,8 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"unicode"
@@ -102,9 +100,6 @@ func (t *task) runUntrusted(ctx context.Context) error {
 		return err
 	}
 	defer closeHead()
-	if err := refuseSubmodules(head); err != nil {
-		return err
-	}
 	base, closeBase, err := t.checkout(ctx, own(e, "refs/heads/"+a.BaseRef, a.BaseSHA))
 	if err != nil {
 		return err
@@ -149,23 +144,6 @@ func trunk(e event.Event) event.Event {
 	o := own(e, "", "")
 	o.Repo.DefaultBranch = ""
 	return o
-}
-
-// refuseSubmodules: an engine that fetches a commit follows its submodules,
-// wherever they lead and with the repository's credentials. For a stranger's
-// commit nobody may choose that, so it is not run at all.
-func refuseSubmodules(head run.Tree) error {
-	_, err := head.Files.Lstat(".gitmodules")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("look for submodules: %w", err)
-	}
-	return &event.Problem{
-		Public: "the commit has submodules, which are not followed for commits of forks",
-		Hint:   "push the commit to a branch of the repository to run it with them",
-	}
 }
 
 // matchUntrusted matches for the untrusted lane: each function with those secrets

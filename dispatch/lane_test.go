@@ -246,21 +246,6 @@ func TestAnEventThatNamesAnApprovedCommitAloneRuns(t *testing.T) {
 	}
 }
 
-func TestSubmodulesOfAForkAreNotFollowed(t *testing.T) {
-	f := newForked(t, function("onGithubPullRequest"))
-	f.places.files[sha] = dispatchtest.Files{MapFS: fstest.MapFS{".gitmodules": {Data: []byte(`[submodule "evil"]`)}}}
-	f.approve(t, approvalOf(fromFork("github:1")))
-	f.start(t)
-	f.store.Add(fromFork("github:1"))
-	r := f.until(t, "github:1", done)
-	if r.Problem == nil || !strings.Contains(r.Problem.Public, "submodules") || strings.Contains(r.Problem.Public, "evil") {
-		t.Errorf("problem: %+v", r.Problem)
-	}
-	if len(f.away.Opened()) != 0 {
-		t.Error("a session was opened")
-	}
-}
-
 // TestSecretsOfTheUntrustedLane: only function and variable that the operator lists
 // there, each in a session of its own.
 func TestSecretsOfTheUntrustedLane(t *testing.T) {

@@ -25,7 +25,10 @@
 // A remote dependency without a pin, a path that leads through a symlink or a
 // submodule, and a submodule that [Config.Submodule] does not allow are refused.
 // The pins of a remote dependency's own dependencies, and the submodules of a
-// submodule, can't be seen from here.
+// submodule, can't be seen from here. Of a fork's commit ([run.Source.Head]) none
+// is followed: its files give a repository that holds the commit alone (a method
+// Pack(ctx, depth), as those of package vcs/git have), from which the engine restores
+// them. Files that can't give one are an error of the functions that take `src`.
 //
 // # Tables
 //

@@ -182,7 +182,7 @@ func (s *standinServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(req.Query, "asModule") && s.mode == "bad module":
 		io.WriteString(w, `{"errors":[{"message":"exit code: 1","extensions":{"_type":"EXEC_ERROR","cmd":["codegen"],"exitCode":1,"stderr":"starting\nmain.go:3:1: syntax error near hunter22hunter22\n","stdout":""}}],"data":null}`)
 	default:
-		io.WriteString(w, `{"data":{"git":{"commit":{"tree":{"id":"TREE"}}},"setSecret":{"id":"SECRET"},"host":{"directory":{"id":"HOST"}},
+		io.WriteString(w, `{"data":{"git":{"commit":{"tree":{"id":"TREE"}}},"setSecret":{"id":"SECRET"},"host":{"directory":{"id":"HOST","asGit":{"uncommitted":{"before":{"id":"UNFOLLOWED"}}}}},
 			"directory":{"withNewFile":{"file":{"id":"TRIGGER"}}},
 			"node":{"id":"NODE","serve":null,"asModule":{"id":"MODULE"},"filter":{"id":"FILTERED","asModule":{"id":"MODULE"}},
 			"directory":{"id":"DIR","filter":{"id":"FILTERED"}},"file":{"id":"FILE"}}}}`)

@@ -19,8 +19,15 @@ type idOf struct {
 		}
 	}
 	Host struct {
-		Directory struct{ ID string }
-		File      struct{ ID string }
+		Directory struct {
+			ID    string
+			AsGit struct {
+				Uncommitted struct {
+					Before struct{ ID string }
+				}
+			}
+		}
+		File struct{ ID string }
 	}
 	SetSecret struct{ ID string }
 	Directory struct {
@@ -50,15 +57,20 @@ func (s *Session) tree(ctx context.Context, depth int) (string, error) {
 }
 
 // src gives the id of the tree that the event is about: that of a fork's commit,
-// where the module is not taken from there.
+// where the module is not taken from there, with its submodules empty.
 func (s *Session) src(ctx context.Context) (string, error) {
-	if s.spec.Source.Head == nil {
-		return s.tree(ctx, s.spec.Source.Depth)
+	head, depth := s.spec.Source.Head, s.spec.Source.Depth
+	if head == nil {
+		return s.tree(ctx, depth)
 	}
-	if err := checkSubmodules(*s.spec.Source.Head, nil); err != nil {
+	some, err := hasSubmodules(*head)
+	if err != nil {
 		return "", err
 	}
-	return s.treeOf(ctx, "head", s.spec.Source.Head.Origin, s.spec.Source.Depth)
+	if some {
+		return s.unfollowed(ctx, *head, depth)
+	}
+	return s.treeOf(ctx, "head", head.Origin, depth)
 }
 
 func (s *Session) treeOf(ctx context.Context, name string, origin run.Origin, depth int) (string, error) {

@@ -14,7 +14,7 @@ import (
 //
 // ctx must live for as long as the tree is read: it also bounds contents that are
 // fetched when they are first read, and ends the process that reads. Tree.Files is an
-// [io.Closer]; close it when the tree is no longer needed. It is a [Prefetcher] too.
+// [io.Closer]; close it when the tree is no longer needed. It is a [Prefetcher] and a [Packer] too.
 //
 // Errors: an [event.Problem] that wraps [ErrGone], [ErrDenied] or [ErrMoved]; what
 // wraps [ErrUnreachable] may be tried again.
@@ -88,7 +88,8 @@ func (v *visit) checkout(ctx context.Context, p plan) (run.Tree, error) {
 			return run.Tree{}, fmt.Errorf("compare %s: %w", head.oid, err)
 		}
 	}
-	tree.Files = &files{ctx: ctx, objects: v.objects, root: head.tree, fetch: v.fetchContents, lost: v.lost}
+	pack := func(ctx context.Context, depth int) (string, error) { return v.pack(ctx, head.oid, p.ref, depth) }
+	tree.Files = &files{ctx: ctx, objects: v.objects, root: head.tree, fetch: v.fetchContents, lost: v.lost, packs: packed{make: pack}}
 	v.kept = true
 	return tree, nil
 }

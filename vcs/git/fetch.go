@@ -2,7 +2,6 @@ package git
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -72,8 +71,7 @@ func (r *mirror) fetch(ctx context.Context, remote Remote, specs *[]spec, extra 
 		return context.Cause(ctx)
 	}
 	defer r.use.Release(1)
-	limit := fmt.Errorf("it took longer than %v: %w", r.m.cfg.Timeout, ErrUnreachable)
-	ctx, cancel := context.WithTimeoutCause(ctx, r.m.cfg.Timeout, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.m.cfg.Timeout, r.m.tooLong())
 	defer cancel()
 	if err := r.cleanAgain(); err != nil {
 		return err

@@ -35,8 +35,8 @@ var (
 	errIsSub   = errors.New("is a submodule")
 )
 
-// files reads one tree. It implements run.Files, [Prefetcher] and [io.Closer], and
-// is safe for concurrent use.
+// files reads one tree. It implements run.Files, [Prefetcher], [Packer] and
+// [io.Closer], and is safe for concurrent use.
 //
 // Symlinks are followed like on disk, but never out of the tree. Names are bytes:
 // unlike fs.ValidPath asks for, they need not be UTF-8. Asking for a file's kind costs
@@ -53,6 +53,8 @@ type files struct {
 	lost func()
 	// done is called by Close after reading has ended; may be nil.
 	done func() error
+	// packs are repositories of the tree's commit.
+	packs packed
 
 	mu    sync.Mutex
 	trees map[string][]entry
@@ -61,7 +63,7 @@ type files struct {
 
 // Close ends the processes that read. Reading fails afterwards.
 func (f *files) Close() error {
-	err := f.objects.Close()
+	err := errors.Join(f.objects.Close(), f.packs.close())
 	f.mu.Lock()
 	done := f.done
 	f.done = nil

@@ -95,6 +95,10 @@ func (m *Mirrors) start() error {
 	if err := checkGit(m.life, &m.git, m.home); err != nil {
 		return fmt.Errorf("check git: %w", err)
 	}
+	// Of an agent that was killed.
+	if err := os.RemoveAll(filepath.Join(m.cfg.Dir, packsDir)); err != nil {
+		return fmt.Errorf("open mirrors: %w", err)
+	}
 	return m.sweep()
 }
 

@@ -74,11 +74,12 @@ func (r Remote) secrets() []string {
 // contents out; processes without them take what is not there as missing and fetch
 // nothing by themselves.
 func (r Remote) settings() []setting {
-	all := []setting{
-		{"remote.origin.url", r.URL},
-		{"remote.origin.promisor", "true"},
-		{"remote.origin.partialclonefilter", "blob:none"},
-	}
+	return append(r.address(), setting{"remote.origin.promisor", "true"}, setting{"remote.origin.partialclonefilter", "blob:none"})
+}
+
+// address tells git where the remote is, and as whom it is read.
+func (r Remote) address() []setting {
+	all := []setting{{"remote.origin.url", r.URL}}
 	u, err := url.Parse(r.URL)
 	if err != nil {
 		return all // refused by check before
