@@ -175,7 +175,7 @@ func (a *Agent) Complete() error {
 		return &event.Problem{Public: "--data-dir: the root of the file system can't be the data folder"}
 	}
 	a.DataDir = dir
-	if err := a.Untrusted.complete(a.Engines); err != nil {
+	if err := a.Untrusted.Apart(a.Engines); err != nil {
 		return err
 	}
 	return a.listeners()

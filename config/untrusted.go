@@ -18,8 +18,8 @@ const Same = "same"
 // Untrusted is what the operator decided about commits that are not a
 // repository's own. The zero value lets none of them run.
 type Untrusted struct {
-	// Engine is the runner host for them, Same, or empty: there is none.
-	Engine string
+	// Engines are the runner hosts for them, Same alone, or none.
+	Engines []string
 	// Secrets are those that functions get there all the same.
 	Secrets UntrustedSecrets
 	// Forks are the repositories in which forks of those who may write to them
@@ -29,35 +29,43 @@ type Untrusted struct {
 
 // bind registers the flags.
 func (u *Untrusted) bind(fs *pflag.FlagSet) {
-	bind(fs, &u.Engine, "untrusted-engine", "", "host",
-		"a Dagger runner host for approved commits of forks; "+Same+": they run beside everything else (default: they don't run)", parseUntrustedEngine)
+	bindList(fs, "untrusted-engine", "host", "Dagger runner hosts for approved commits of forks; "+Same+": they run beside everything else (default: they don't run)",
+		func(all []string) (err error) { u.Engines, err = parseUntrustedEngines(all); return err })
 	bindList(fs, "untrusted-secret", "owner/name=function:NAME", "granted variables that a function has as secrets even for an approved commit of a fork",
 		func(all []string) (err error) { u.Secrets, err = ParseUntrustedSecrets(all); return err })
 	bindList(fs, "trust-collaborator-forks", "globs", "owner/name globs of the repositories in which a fork counts as the repository itself, if its owner may write there",
 		func(all []string) (err error) { u.Forks, err = ParseForks(all); return err })
 }
 
-// complete refuses an engine that is one for everything else without a word that
-// this is meant.
-func (u *Untrusted) complete(engines []string) error {
-	if u.Engine != "" && u.Engine != Same && slices.Contains(engines, u.Engine) {
-		return &event.Problem{
-			Public: "--untrusted-engine: " + u.Engine + " is the engine for everything else (--engine)",
-			Hint:   "a function can become root in an engine; name another one, or say " + Same + " if approval is enough for you",
+// Beside tells that they run beside everything else.
+func (u *Untrusted) Beside() bool { return slices.Contains(u.Engines, Same) }
+
+// Apart refuses, with an [*event.Problem], an engine that is among those for
+// everything else, without a word that this is meant.
+func (u *Untrusted) Apart(engines []string) error {
+	for _, host := range u.Engines {
+		if host != Same && slices.Contains(engines, host) {
+			return &event.Problem{
+				Public: "--untrusted-engine: " + host + " is the engine for everything else (--engine)",
+				Hint:   "a function can become root in an engine; name another one, or say " + Same + " if approval is enough for you",
+			}
 		}
 	}
 	return nil
 }
 
-func parseUntrustedEngine(s string) (string, error) {
-	if s == Same {
-		return s, nil
+func parseUntrustedEngines(all []string) ([]string, error) {
+	if slices.Contains(all, Same) {
+		if len(all) > 1 {
+			return nil, fmt.Errorf("%s stands alone: there is no other engine then", Same)
+		}
+		return all, nil
 	}
-	host, err := parseEngine(s)
+	hosts, err := parseEngines(all)
 	if err != nil {
-		return "", fmt.Errorf("%w, nor %s", err, Same)
+		return nil, fmt.Errorf("%w, nor %s", err, Same)
 	}
-	return host, nil
+	return hosts, nil
 }
 
 // UntrustedSecrets are the secrets that functions have for commits that are not

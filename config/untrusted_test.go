@@ -71,6 +71,10 @@ func TestUntrustedEngine(t *testing.T) {
 		"same":                  {[]string{"--engine", "tcp://a:1", "--untrusted-engine", "same"}, ""},
 		"the same, written out": {[]string{"--engine", "tcp://a:1", "--untrusted-engine", "tcp://a:1"}, "is the engine for everything else"},
 		"no host":               {[]string{"--untrusted-engine", "b"}, "is not a runner host"},
+		"several":               {[]string{"--engine", "tcp://a:1", "--untrusted-engine", "tcp://b:1,tcp://c:1"}, ""},
+		"one of several":        {[]string{"--engine", "tcp://a:1,tcp://c:1", "--untrusted-engine", "tcp://b:1", "--untrusted-engine", "tcp://c:1"}, "tcp://c:1 is the engine for everything else"},
+		"one twice":             {[]string{"--untrusted-engine", "tcp://b:1,tcp://b:1"}, "is named twice"},
+		"same and another one":  {[]string{"--untrusted-engine", "same,tcp://b:1"}, "stands alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := agent(t, machine, nil, tt.args...)

@@ -78,6 +78,10 @@ type Spec struct {
 	Live func(function string) io.Writer
 }
 
+// RunnerHost is the runner host that an environment, as os.Environ gives it, names; or
+// empty.
+func RunnerHost(environ []string) string { return lookup(environ, runnerHostEnv) }
+
 // withDefaults fills in what is not set.
 func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
@@ -92,7 +96,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Dir = dir
 	if c.RunnerHost == "" {
-		c.RunnerHost = lookup(c.Environ, runnerHostEnv)
+		c.RunnerHost = RunnerHost(c.Environ)
 	}
 	connect := 30 * time.Second
 	if c.provisions() {

@@ -21,7 +21,10 @@ type Status struct {
 	Deliveries Deliveries `json:"deliveries"`
 	Store      Store      `json:"store"`
 	Engine     Engine     `json:"engine"`
-	Outbox     Outbox     `json:"outbox"`
+	// Untrusted is the engine for commits of forks; absent if they have none of
+	// their own.
+	Untrusted *Engine `json:"untrusted_engine,omitempty"`
+	Outbox    Outbox  `json:"outbox"`
 
 	// Coverage says which of the events that code hosts emitted reached us; absent
 	// if nothing is recovered.

@@ -68,6 +68,9 @@ func (t *teller) Status(ctx context.Context) web.Status {
 			Failing: sending.Failing, LastError: sending.LastError, LimitedUntil: sending.LimitedUntil,
 		},
 	}
+	if u := r.Untrusted; u != nil {
+		s.Untrusted = &web.Engine{Reachable: u.Reachable, Problem: u.Problem}
+	}
 	if t.recoverer.sweeper == nil {
 		return s
 	}

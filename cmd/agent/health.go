@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 
+	"github.com/franela/pocketci/config"
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/source/webhook"
 )
@@ -27,7 +29,12 @@ func (a *agent) ready(ctx context.Context) webhook.Readiness {
 	}
 	sending := a.sender.Health()
 	r.Outbox.Failing, r.Outbox.LimitedUntil = sending.Failing, sending.LimitedUntil
-	r.Engine = engineState(a.engine.Ping(ctx))
+	var looks sync.WaitGroup // one that does not answer takes all the time that there is
+	looks.Go(func() { r.Engine = engineState(a.engine.Ping(ctx)) })
+	if a.away != nil {
+		looks.Go(func() { s := engineState(a.away.Ping(ctx)); r.Untrusted = &s })
+	}
+	looks.Wait()
 	return r
 }
 
@@ -42,12 +49,24 @@ func engineState(err error) webhook.EngineState {
 	return webhook.EngineState{Problem: "no engine can be reached"}
 }
 
-// lookForEngine says once, at start, whether an engine is at hand: events are
+// lookForEngines says once, at start, whether engines are at hand: events are
 // taken without one, and somebody should know why nothing is called.
-func (a *agent) lookForEngine(ctx context.Context) {
-	err := a.engine.Ping(ctx)
+func (a *agent) lookForEngines(ctx context.Context) {
+	a.lookForEngine(ctx, a.engine, "an engine is at hand", "no engine can be reached; events are kept until there is one")
+	switch u := a.settings.Untrusted; {
+	case a.away != nil:
+		a.lookForEngine(ctx, a.away, "an engine for commits of forks is at hand", "no engine for commits of forks can be reached; they wait until there is one")
+	case u.Beside():
+		a.log.Info().Msg("approved commits of forks run on the engine for everything else (--untrusted-engine " + config.Same + ")")
+	default:
+		a.log.Info().Msg("commits of forks don't run: no engine is named for them (--untrusted-engine)")
+	}
+}
+
+func (a *agent) lookForEngine(ctx context.Context, e pinger, there, none string) {
+	err := e.Ping(ctx)
 	if err == nil {
-		a.log.Info().Msg("an engine is at hand")
+		a.log.Info().Msg(there)
 		return
 	}
 	if ctx.Err() != nil {
@@ -58,5 +77,5 @@ func (a *agent) lookForEngine(ctx context.Context) {
 	if errors.As(err, &p) {
 		hint = p.Hint
 	}
-	a.log.Warn().Err(err).Str("hint", hint).Msg("no engine can be reached; events are kept until there is one")
+	a.log.Warn().Err(err).Str("hint", hint).Msg(none)
 }

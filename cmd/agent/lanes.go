@@ -22,16 +22,15 @@ func (a *agent) lanes(ctx context.Context, w world, trusted dispatch.Engine) (di
 	if c, ok := any(a.store).(dispatch.Cancels); ok {
 		l.Cancels = c
 	}
-	switch host := a.settings.Untrusted.Engine; host {
-	case "":
-	case config.Same:
+	switch u := a.settings.Untrusted; {
+	case u.Beside():
 		l.Engine = trusted
-	default:
-		e, err := a.untrustedEngine(w, host)
-		if err != nil {
+	case len(u.Engines) > 0:
+		var err error
+		if a.away, err = a.untrustedEngine(w, u); err != nil {
 			return l, err
 		}
-		l.Engine = e
+		l.Engine = a.away
 	}
 	if l.Engine == nil {
 		return l, nil
@@ -39,19 +38,28 @@ func (a *agent) lanes(ctx context.Context, w world, trusted dispatch.Engine) (di
 	return l, a.store.WakeApproved(ctx)
 }
 
-// untrustedEngine is the engine that the operator named for commits of forks,
-// with folders of its own. It gets nothing of the agent's that it can do without.
-func (a *agent) untrustedEngine(w world, host string) (dispatch.Engine, error) {
+// untrustedEngine is the engine, or the engines as one, that the operator named for
+// commits of forks, with folders of its own. It gets nothing of the agent's that it
+// can do without, and is not the one that the environment names for everything else.
+func (a *agent) untrustedEngine(w world, u config.Untrusted) (runtime, error) {
+	environ := w.process.Environ()
+	if len(a.settings.Engines) == 0 {
+		if err := u.Apart([]string{engine.RunnerHost(environ)}); err != nil {
+			return nil, err
+		}
+	}
 	key, err := sessionKey(a.settings.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	return w.engine(engine.Config{
-		RunnerHost: host, Dir: filepath.Join(a.settings.DataDir, "engine-untrusted"), Key: key,
-		Environ: w.process.Environ(), AllowUnpinned: a.settings.AllowUnpinned,
-		Submodule: submodules(a.settings.GitHubURL, a.settings.Repos), // of the base; a fork's are never followed
-		Clock:     w.clock, Log: a.log,
-	}, nil)
+	return asOne(w, a.settings, a.log, u.Engines, func(host string) (runtime, error) {
+		return w.engine(engine.Config{
+			RunnerHost: host, Dir: filepath.Join(a.settings.DataDir, "engine-untrusted"), Key: key,
+			Environ: environ, AllowUnpinned: a.settings.AllowUnpinned,
+			Submodule: submodules(a.settings.GitHubURL, a.settings.Repos), // of the base; a fork's are never followed
+			Clock:     w.clock, Log: a.log,
+		}, nil)
+	})
 }
 
 // remarks reads comments at pull requests.

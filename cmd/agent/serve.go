@@ -47,6 +47,7 @@ type agent struct {
 	github     *github.Client
 	app        *github.App // nil: the credential is an account's token
 	engine     runtime
+	away       runtime // for commits of forks; nil: none, or the same
 	dispatcher *dispatch.Dispatcher
 	sender     *status.Sender
 	recoverer  recoverer
@@ -275,7 +276,7 @@ func (a *agent) start(ctx context.Context) error {
 		a.log.Info().Stringer("address", at).Bool("webhooks", a.role.Receives).Msg("deliveries and health are served")
 	}
 	if a.role.Works {
-		a.background.Go(func() { a.lookForEngine(ctx) })
+		a.background.Go(func() { a.lookForEngines(ctx) })
 		a.janitor.Start(ctx)
 	}
 	return a.recoverer.start(ctx)

@@ -28,14 +28,19 @@ func makeEngine(w world, settings *config.Agent, cloudToken string, log zerolog.
 			Clock:     w.clock, Log: log,
 		}, live)
 	}
-	switch len(settings.Engines) {
+	return asOne(w, settings, log, settings.Engines, one)
+}
+
+// asOne makes an engine of each of the hosts and one of them all.
+func asOne(w world, settings *config.Agent, log zerolog.Logger, named []string, one func(host string) (runtime, error)) (runtime, error) {
+	switch len(named) {
 	case 0:
 		return one("")
 	case 1:
-		return one(settings.Engines[0])
+		return one(named[0])
 	}
 	var hosts []pool.Named[runtime]
-	for _, host := range settings.Engines {
+	for _, host := range named {
 		e, err := one(host)
 		if err != nil {
 			return nil, err

@@ -27,7 +27,10 @@ func (f ReadyFunc) Ready(ctx context.Context) Readiness { return f(ctx) }
 type Readiness struct {
 	Store  StoreState  `json:"store"`
 	Engine EngineState `json:"engine"`
-	Outbox OutboxState `json:"outbox"`
+	// Untrusted is the engine for commits of forks; absent if they have none of
+	// their own.
+	Untrusted *EngineState `json:"untrusted_engine,omitempty"`
+	Outbox    OutboxState  `json:"outbox"`
 }
 
 // StoreState is how the store is.
