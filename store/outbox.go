@@ -11,20 +11,26 @@ import (
 // due is the condition that a report's newest state is still to be sent.
 const due = "version > sent_version AND dead = ''"
 
+// exceptMost is how many repositories ClaimReports passes over at most.
+const exceptMost = 1024
+
 // ClaimReports takes at most limit reports whose time has come, failures and
 // errors first, older events before newer ones. That a try begins is on disk
 // before it returns. A row is nobody else's until it is settled or Config.ClaimFor
-// has passed; it then comes again with InDoubt, as it does after a crash.
-func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int) ([]run.Report, error) {
+// has passed; it then comes again with InDoubt, as it does after a crash. Those
+// of some repositories, by their ids, are left where they are; of very many, of
+// the first 1,024.
+func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int, except []int64) ([]run.Report, error) {
 	var claimed []run.Report
+	besides, ids := exceptRepos(except)
 	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
 		held, err := t.now(ctx)
 		if err != nil {
 			return err
 		}
-		claimed, err = t.reports(ctx, due+` AND not_before <= ? AND claim_until <= ?
+		claimed, err = t.reports(ctx, due+` AND not_before <= ? AND claim_until <= ?`+besides+`
 			ORDER BY CASE WHEN state IN ('failure', 'error') THEN 0 ELSE 1 END, seq, context LIMIT ?`+s.d.lockFree,
-			nanos(now), held, limit)
+			append(append([]any{nanos(now), held}, ids...), limit)...)
 		if err != nil {
 			return err
 		}
@@ -39,6 +45,24 @@ func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int) ([]r
 		return nil, fmt.Errorf("claim reports: %w", err)
 	}
 	return claimed, nil
+}
+
+// exceptRepos is the condition that a report is of none of the repositories. There
+// are few distinct texts of it, which the databases keep prepared: the last id
+// fills it up.
+func exceptRepos(except []int64) (where string, ids []any) {
+	except = except[:min(len(except), exceptMost)]
+	if len(except) == 0 {
+		return "", nil
+	}
+	size := 1
+	for size < len(except) {
+		size *= 4
+	}
+	for i := range size {
+		ids = append(ids, except[min(i, len(except)-1)])
+	}
+	return " AND repo_id NOT IN " + list(size), ids
 }
 
 // claim marks that a try of the row's newest version begins.

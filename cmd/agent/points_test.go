@@ -208,8 +208,8 @@ type outboxPoints struct {
 	next status.Outbox
 }
 
-func (p outboxPoints) ClaimReports(ctx context.Context, now time.Time, limit int) ([]run.Report, error) {
-	rows, err := p.next.ClaimReports(ctx, now, limit)
+func (p outboxPoints) ClaimReports(ctx context.Context, now time.Time, limit int, except []int64) ([]run.Report, error) {
+	rows, err := p.next.ClaimReports(ctx, now, limit, except)
 	if len(rows) > 0 {
 		p.c.reached(fault.Claimed, "")
 	}

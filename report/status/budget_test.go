@@ -1,65 +1,195 @@
-package status
+package status_test
 
 import (
-	"math/rand/v2"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/report/status"
+	"github.com/franela/pocketci/report/status/statustest"
+	"github.com/franela/pocketci/run"
 )
 
-func TestBudgetIsExactInEveryWindow(t *testing.T) {
-	b := newBudget(Budget{PerMinute: 80, PerHour: 500})
-	random := rand.New(rand.NewPCG(1, 2))
-	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	var sent []time.Time // when the code host may have counted a request, at the latest
-	for end := now.Add(3 * time.Hour); now.Before(end); now = now.Add(time.Duration(random.IntN(3000)) * time.Millisecond) {
-		for range b.available(now) {
-			b.begin()
-			b.end(now, true)
-			sent = append(sent, now)
+// small is a budget that is soon used up.
+func small(c *status.Config) { c.Budget = status.Budget{PerMinute: 10, PerHour: 30} }
+
+// oddAndEven are two credentials, by repository.
+func oddAndEven(c *status.Config) {
+	c.Account = func(r event.Repo) string { return []string{"even", "odd"}[r.ID%2] }
+}
+
+// beside starts another agent's sender on the same store and host.
+func (b *bench) beside(change ...func(*status.Config)) *bench {
+	other := &bench{T: b.T, store: b.store, host: b.host}
+	other.start(change...)
+	return other
+}
+
+func TestAgentsShareABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, small)
+		other := b.beside(small)
+		for i := range int64(40) {
+			b.store.Put(finished(i+1, i, run.Success))
 		}
-	}
-	for i, at := range sent {
-		for span, most := range map[time.Duration]int{time.Minute: 80, time.Hour: 500} {
-			if i >= most && at.Sub(sent[i-most]) < span {
-				t.Fatalf("request %d and %d are within %s: %d allowed", i-most, i, span, most)
+		pass(50 * time.Second)
+		if n := len(b.host.Taken()); n != 10 {
+			t.Errorf("%d statuses in the first minute, want 10", n)
+		}
+		pass(59 * time.Minute)
+		if n := len(b.host.Taken()); n != 30 {
+			t.Errorf("%d statuses in the first hour, want 30", n)
+		}
+		b.stop()
+		pass(time.Hour)
+		if n := len(b.host.Taken()); n != 60 {
+			t.Errorf("%d statuses in two hours, of which one agent worked one; want 60", n)
+		}
+		other.stop()
+	})
+}
+
+func TestCredentialsHaveBudgetsOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, small, oddAndEven)
+		for i := range int64(50) {
+			b.store.Put(finished(i+1, 1+2*(i%25), run.Failure))
+		}
+		pass(5 * time.Second)
+		for i := range int64(4) {
+			b.store.Put(finished(100+i, 2, run.Success))
+		}
+		pass(2 * time.Second)
+		odd, even := 0, 0
+		for _, s := range b.host.Taken() {
+			if s.Repo == "octo/r2" {
+				even++
+			} else {
+				odd++
 			}
 		}
+		if odd != 10 || even != 8 {
+			t.Errorf("%d and %d statuses, want 10, which is all of one credential, and 8, which is all there is for the other", odd, even)
+		}
+		b.stop()
+	})
+}
+
+func TestALimitIsOneCredentialsAndAllAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, oddAndEven)
+		until := time.Now().Add(10 * time.Minute)
+		b.host.Fail = func(_ context.Context, s statustest.Sent) error {
+			if s.Repo != "octo/r2" && s.At.Before(until) {
+				return &run.RetryAfter{Until: until, Err: errors.New("403 secondary limit")}
+			}
+			return nil
+		}
+		b.store.Put(finished(1, 1, run.Failure))
+		pass(time.Second)
+		tried := len(b.host.Tried())
+		b.stop()
+		other := b.beside(oddAndEven)
+		b.store.Put(finished(2, 3, run.Failure))
+		b.store.Put(finished(3, 2, run.Success))
+		pass(5 * time.Minute)
+		if n := len(b.host.Tried()) - tried; n != 2 {
+			t.Errorf("%d requests while one credential was limited, want the two of the other", n)
+		}
+		if h := other.sender.Health(); !h.LimitedUntil.Equal(until) {
+			t.Errorf("health %+v, want limited until %s", h, until)
+		}
+		pass(6 * time.Minute)
+		if n := b.store.Waiting(); n != 0 {
+			t.Errorf("%d rows wait after the limit", n)
+		}
+		other.stop()
+	})
+}
+
+// TestWhatWaitsIsLeftAlone: what can't be sent now is not taken and put back all
+// the time.
+func TestWhatWaitsIsLeftAlone(t *testing.T) {
+	tests := map[string]struct {
+		change []func(*status.Config)
+		fail   error
+		// several: there is more than one credential.
+		several bool
+	}{
+		"for the budget":                    {change: []func(*status.Config){small}},
+		"for the budget of one of many":     {change: []func(*status.Config){small, oddAndEven}, several: true},
+		"for the code host":                 {fail: errors.New("502 bad gateway")},
+		"for a limit":                       {fail: &run.RetryAfter{Until: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), Err: errors.New("403")}},
+		"for a limit of one of several":     {change: []func(*status.Config){oddAndEven}, several: true, fail: &run.RetryAfter{Until: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), Err: errors.New("403")}},
+		"for an answer that does not come":  {fail: context.DeadlineExceeded},
+		"for a repository that is answered": {},
 	}
-	if len(sent) < 1500 {
-		t.Errorf("%d were let through in three hours; 1500 are allowed", len(sent))
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, tt.change...)
+				b.host.Fail = func(ctx context.Context, _ statustest.Sent) error {
+					if errors.Is(tt.fail, context.DeadlineExceeded) {
+						<-ctx.Done()
+					}
+					return tt.fail
+				}
+				for i := range int64(400) {
+					b.store.Put(finished(i+1, 1+2*(i%150), run.Failure))
+				}
+				pass(30 * time.Minute)
+				tried := len(b.host.Tried())
+				most := 8*tried + 10 // as many as may be in flight, for each that is sent
+				if tt.several {
+					most += 300 // those of each repository once: whose credential is for it is not known before
+				}
+				if n := b.store.Claims(); n > most {
+					t.Errorf("%d rows were taken for %d requests", n, tried)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				_ = b.sender.Stop(ctx)
+			})
+		})
 	}
 }
 
-func TestBudgetCountsWhatIsOnItsWayAndNotWhatWasNeverSent(t *testing.T) {
-	b := newBudget(Budget{PerMinute: 2, PerHour: 10})
-	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	b.begin()
-	b.begin()
-	if n := b.available(now.Add(24 * time.Hour)); n != 0 {
-		t.Errorf("%d may begin while two are on their way", n)
-	}
-	b.end(now, false)
-	if n := b.available(now); n != 1 {
-		t.Errorf("%d may begin after one was not sent, want 1", n)
-	}
-	b.end(now, true)
-	if n := b.available(now.Add(time.Minute - 1)); n != 1 {
-		t.Errorf("%d may begin within the minute, want 1", n)
-	}
-	if n := b.available(now.Add(time.Minute)); n != 2 {
-		t.Errorf("%d may begin a minute later, want 2", n)
-	}
+func TestNothingIsSentWithoutABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := &noPermits{}
+		broken.err = errors.New("the database is away")
+		b := newBench(t, func(c *status.Config) { broken.Permits, c.Permits = c.Permits, broken })
+		b.store.Put(finished(1, 1, run.Success))
+		pass(time.Minute)
+		if n := len(b.host.Tried()); n != 0 {
+			t.Errorf("%d requests though nobody can say how many are left", n)
+		}
+		if n := strings.Count(b.log.String(), "can't say what may be sent"); n < 2 || n > 30 {
+			t.Errorf("logged %d times in a minute", n)
+		}
+		broken.err = nil
+		pass(time.Minute)
+		if n := b.store.Waiting(); n != 0 {
+			t.Errorf("%d rows wait", n)
+		}
+		b.stop()
+	})
 }
 
-func TestWaitDoublesToTwoMinutes(t *testing.T) {
-	for tries, want := range map[int]time.Duration{
-		1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 6: 64 * time.Second, 7: maxWait, 1000: maxWait,
-	} {
-		if got := wait(tries, 0); got != want/2 {
-			t.Errorf("after %d tries at least %s, want %s", tries, got, want/2)
-		}
-		if got := wait(tries, 0.999); got <= want*9/10 || got > want {
-			t.Errorf("after %d tries at most %s, want nearly %s", tries, got, want)
-		}
+// noPermits fails while err is set.
+type noPermits struct {
+	status.Permits
+	err error
+}
+
+func (p *noPermits) Permit(ctx context.Context, credential string, n int, rates []run.Rate, ended []run.Permit) (run.Permit, error) {
+	if p.err != nil {
+		return run.Permit{}, fmt.Errorf("take from the budget: %w", p.err)
 	}
+	return p.Permits.Permit(ctx, credential, n, rates, ended)
 }

@@ -16,9 +16,9 @@ const requestTime = 20 * time.Second
 // errRequestTime is the cause of a delivery that took too long.
 var errRequestTime = errors.New("the code host did not answer in time")
 
-// deliver sends one row and settles it. failures are those in a row of its
-// repository.
-func (c *courier) deliver(ctx context.Context, row run.Report, failures int) result {
+// deliver sends one row under a permit and settles it. failures are those in a row
+// of its repository.
+func (c *courier) deliver(ctx context.Context, row run.Report, from *spending, failures int) result {
 	timed, cancel := context.WithTimeoutCause(ctx, requestTime, errRequestTime)
 	sent, err := c.send(timed, row)
 	if err != nil && timed.Err() != nil {
@@ -28,7 +28,20 @@ func (c *courier) deliver(ctx context.Context, row run.Report, failures int) res
 	row = c.settled(ctx, row, sent, failures, err)
 	c.logDelivery(row, err)
 	c.settle(ctx, row)
-	return result{row: row, sent: sent, err: err}
+	if limit, limited := limitOf(err); limited {
+		c.share(ctx, from.account, limit)
+	}
+	return result{row: row, from: from, sent: sent, err: err}
+}
+
+// share tells all who use the credential that the code host limits it.
+func (c *courier) share(ctx context.Context, a *account, limit time.Time) {
+	now := c.Clock()
+	timed, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), requestTime, errRequestTime)
+	defer cancel()
+	if err := c.Permits.Limit(timed, a.name, bounded(limit, now).Sub(now)); err != nil {
+		c.Log.Warn().Err(err).Msg("can't tell other agents that the code host limits us")
+	}
 }
 
 // send makes the request, unless a try whose end is not known has done it.

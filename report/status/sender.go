@@ -28,9 +28,9 @@ type RunSource interface {
 // Outbox hands out the reports that wait, one claim per row at a time.
 type Outbox interface {
 	// ClaimReports gives at most limit rows that are due, failures and errors
-	// first. A row stays claimed until it is settled; one whose claim was never
-	// settled comes again, in doubt.
-	ClaimReports(ctx context.Context, now time.Time, limit int) ([]run.Report, error)
+	// first, none of the repositories in except. A row stays claimed until it is
+	// settled; one whose claim was never settled comes again, in doubt.
+	ClaimReports(ctx context.Context, now time.Time, limit int, except []int64) ([]run.Report, error)
 	// SettleReport ends a claim. If SentVersion is Version, that version has
 	// arrived at Sent; if Dead is set, it never will; else the row comes again at
 	// NotBefore, with Attempts and InDoubt as they are. A state that came in since
@@ -58,10 +58,13 @@ type Config struct {
 	Runs     RunSource
 	Outbox   Outbox
 	Statuses StatusAPI
+	Permits  Permits
 	// Watch wakes the sender; without it, it looks every second.
 	Watch Watcher
-	// Budget is the credential's; zero numbers are those of [DefaultBudget].
+	// Budget is each credential's; zero numbers are those of [DefaultBudget].
 	Budget Budget
+	// Account names the credential for a repository; nil: there is one.
+	Account func(event.Repo) string
 	// Scrub takes secrets out of a text; nil leaves it.
 	Scrub func(string) string
 	// TargetURL is where a run's statuses link to; nil or "": nowhere.
@@ -90,8 +93,8 @@ type Sender struct {
 
 // Health is how reporting goes.
 type Health struct {
-	// LimitedUntil is until when the code host takes nothing from the credential;
-	// zero: it is not limited.
+	// LimitedUntil is until when the code host takes nothing from a credential;
+	// zero: none is limited.
 	LimitedUntil time.Time
 	// Failing counts the repositories to which reports can't be sent now, for
 	// reasons that may pass.
@@ -105,8 +108,8 @@ var errStopped = errors.New("the agent is shutting down")
 
 // New makes a sender; it does nothing before Start.
 func New(c Config) (*Sender, error) {
-	if c.Runs == nil || c.Outbox == nil || c.Statuses == nil {
-		return nil, errors.New("status sender: runs, outbox and statuses are required")
+	if c.Runs == nil || c.Outbox == nil || c.Statuses == nil || c.Permits == nil {
+		return nil, errors.New("status sender: runs, outbox, statuses and permits are required")
 	}
 	std := DefaultBudget()
 	if c.Budget.PerMinute < 0 || c.Budget.PerHour < 0 {

@@ -56,7 +56,7 @@ func newBench(t *testing.T, change ...func(*status.Config)) *bench {
 
 func (b *bench) start(change ...func(*status.Config)) {
 	cfg := status.Config{
-		Runs: b.store, Outbox: b.store, Watch: b.store, Statuses: b.host,
+		Runs: b.store, Outbox: b.store, Watch: b.store, Statuses: b.host, Permits: b.store,
 		Random: func() float64 { return 0 },
 		Log:    zerolog.New(&b.log),
 	}
@@ -572,7 +572,7 @@ func TestStopSendsWhatHasEnded(t *testing.T) {
 }
 
 func TestStopBeforeStartIsHarmless(t *testing.T) {
-	s, err := status.New(status.Config{Runs: &statustest.Store{}, Outbox: &statustest.Store{}, Statuses: &statustest.Host{}})
+	s, err := status.New(status.Config{Runs: &statustest.Store{}, Outbox: &statustest.Store{}, Statuses: &statustest.Host{}, Permits: &statustest.Store{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -588,11 +588,12 @@ func TestStopBeforeStartIsHarmless(t *testing.T) {
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
-	whole := status.Config{Runs: &statustest.Store{}, Outbox: &statustest.Store{}, Statuses: &statustest.Host{}}
+	whole := status.Config{Runs: &statustest.Store{}, Outbox: &statustest.Store{}, Statuses: &statustest.Host{}, Permits: &statustest.Store{}}
 	for name, change := range map[string]func(*status.Config){
 		"no runs":           func(c *status.Config) { c.Runs = nil },
 		"no outbox":         func(c *status.Config) { c.Outbox = nil },
 		"no code host":      func(c *status.Config) { c.Statuses = nil },
+		"no budget":         func(c *status.Config) { c.Permits = nil },
 		"a negative budget": func(c *status.Config) { c.Budget.PerHour = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func outboxTests() map[string]func(*testing.T, *Database) {
 		"a report comes back whole":                     wholeReport,
 		"a pending report comes at its time":            claimedLater,
 		"failures come first":                           failuresFirst,
+		"some repositories are passed over":             passedOver,
 		"a crash leaves a report in doubt":              inDoubt,
 		"a retry comes at its time":                     retried,
 		"a try that may have arrived stays in doubt":    retriedInDoubt,
@@ -39,7 +41,7 @@ func settle(t testing.TB, s *store.Store, r run.Report) {
 
 func claim(t testing.TB, s *store.Store, d *Database, limit int) []run.Report {
 	t.Helper()
-	claimed, err := s.ClaimReports(soon(t), d.Clock.Now(), limit)
+	claimed, err := s.ClaimReports(soon(t), d.Clock.Now(), limit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +128,27 @@ func failuresFirst(t *testing.T, d *Database) {
 	}
 	if diff := cmp.Diff([]string{"b", "c", "a", "d"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func passedOver(t *testing.T, d *Database) {
+	s := d.Open(t)
+	ids := three(t, s)
+	for _, n := range []int64{1, 2, 3} {
+		plan(t, s, ids[n-1], report(n, run.StatusFailure, "no"))
+	}
+	var many []int64
+	for n := range int64(100) {
+		many = append(many, n+2)
+	}
+	for _, except := range [][]int64{{3, 1}, many} {
+		claimed, err := s.ClaimReports(soon(t), d.Clock.Now(), 10, except)
+		if err != nil || len(claimed) != 1 || slices.Contains(except, claimed[0].Repo.ID) {
+			t.Errorf("except %v: %+v, %v", except[:2], claimed, err)
+		}
+	}
+	if r := claimOne(t, s, d); r.Repo.ID != 3 || r.InDoubt {
+		t.Errorf("got %+v", r)
 	}
 }
 
@@ -288,7 +311,7 @@ func claimants(t *testing.T, d *Database) {
 	for n := range 8 {
 		wg.Go(func() {
 			for range 8 {
-				claimed, err := stores[n%len(stores)].ClaimReports(soon(t), d.Clock.Now(), 3)
+				claimed, err := stores[n%len(stores)].ClaimReports(soon(t), d.Clock.Now(), 3, nil)
 				if err != nil {
 					t.Error(err)
 				}

@@ -265,7 +265,7 @@ func perContext(t *testing.T, d *Database) {
 	context, commit, repo := one, one, one
 	context.Status.Context, commit.SHA, repo.Repo.ID = "pocketci/lint", "other", 2
 	plan(t, s, id, one, context, commit, repo)
-	claimed, err := s.ClaimReports(soon(t), d.Clock.Now(), 10)
+	claimed, err := s.ClaimReports(soon(t), d.Clock.Now(), 10, nil)
 	if err != nil || len(claimed) != 4 {
 		t.Fatalf("%d reports, %v", len(claimed), err)
 	}

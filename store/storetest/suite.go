@@ -27,6 +27,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) *Database) {
 		"urgent":  urgentTests(),
 		"retain":  retentionTests(),
 		"approve": approvalTests(),
+		"permits": permitTests(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

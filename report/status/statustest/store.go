@@ -23,6 +23,21 @@ type Store struct {
 	watches []chan struct{}
 	err     error
 	plans   int
+	claims  int
+	spent   map[string]*spent
+}
+
+// spent is what was allowed to a credential.
+type spent struct {
+	last    int64
+	limited time.Time
+	permits []*given
+}
+
+// given is a permit, and when the last of its requests can have arrived.
+type given struct {
+	run.Permit
+	at time.Time
 }
 
 type kept struct {
@@ -167,7 +182,7 @@ func (s *Store) upsert(r run.Report) {
 }
 
 // ClaimReports hands out the rows that are due, failures and errors first.
-func (s *Store) ClaimReports(_ context.Context, now time.Time, limit int) ([]run.Report, error) {
+func (s *Store) ClaimReports(_ context.Context, now time.Time, limit int, except []int64) ([]run.Report, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -175,7 +190,7 @@ func (s *Store) ClaimReports(_ context.Context, now time.Time, limit int) ([]run
 	}
 	var due []*row
 	for _, r := range s.rows {
-		if !r.claimed && r.Dead == "" && r.SentVersion < r.Version && !now.Before(r.NotBefore) {
+		if !slices.Contains(except, r.Repo.ID) && !r.claimed && r.Dead == "" && r.SentVersion < r.Version && !now.Before(r.NotBefore) {
 			due = append(due, r)
 		}
 	}
@@ -188,8 +203,12 @@ func (s *Store) ClaimReports(_ context.Context, now time.Time, limit int) ([]run
 		r.InDoubt = r.doubt
 		claimed = append(claimed, r.Report)
 	}
+	s.claims += len(claimed)
 	return claimed, nil
 }
+
+// Claims counts the rows that were handed out.
+func (s *Store) Claims() int { s.mu.Lock(); defer s.mu.Unlock(); return s.claims }
 
 func rank(s run.Status) int {
 	if s.State == run.StatusFailure || s.State == run.StatusError {
@@ -213,6 +232,63 @@ func (s *Store) SettleReport(_ context.Context, r run.Report) error {
 	}
 	s.wake()
 	return nil
+}
+
+// Permit allows what the rates leave.
+func (s *Store) Permit(_ context.Context, credential string, n int, rates []run.Rate, ended []run.Permit) (run.Permit, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return run.Permit{}, s.err
+	}
+	of, now := s.credential(credential), time.Now()
+	for _, e := range ended {
+		for _, g := range of.permits {
+			if g.ID == e.ID && g.at.After(now) {
+				g.at, g.N = now, e.N
+			}
+		}
+	}
+	of.last++
+	p := run.Permit{Credential: credential, ID: of.last, N: n}
+	if of.limited.After(now) {
+		p.N, p.Wait, p.Limited = 0, of.limited.Sub(now), true
+		return p, nil
+	}
+	for _, r := range rates {
+		used, wait := 0, r.Within
+		for _, g := range of.permits {
+			if left := g.at.Add(r.Within).Sub(now); left > 0 && g.N > 0 {
+				used += g.N
+				wait = min(wait, left)
+			}
+		}
+		if free := max(r.N-used, 0); free < n {
+			p.N, p.Wait = min(p.N, free), max(p.Wait, wait)
+		}
+	}
+	of.permits = append(of.permits, &given{p, now.Add(run.PermitFor)})
+	return p, nil
+}
+
+// Limit keeps that the code host takes nothing.
+func (s *Store) Limit(_ context.Context, credential string, span time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if of, until := s.credential(credential), time.Now().Add(span); s.err == nil && until.After(of.limited) {
+		of.limited = until
+	}
+	return s.err
+}
+
+func (s *Store) credential(name string) *spent {
+	if s.spent == nil {
+		s.spent = map[string]*spent{}
+	}
+	if s.spent[name] == nil {
+		s.spent[name] = &spent{}
+	}
+	return s.spent[name]
 }
 
 func (s *Store) wake() {
