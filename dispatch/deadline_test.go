@@ -31,6 +31,12 @@ func TestWaitingHasAnEnd(t *testing.T) {
 			func(w *world) { w.repos.Err = errors.New("dial tcp: refused") },
 			"given up after 72h0m0s: what the run needs can't be reached",
 		},
+		"a limit": {
+			func(w *world) {
+				w.repos.Err = &run.RetryAfter{Until: time.Now().Add(time.Minute), Err: errors.New("403")}
+			},
+			"given up after 72h0m0s: the code host limits us",
+		},
 		"everything there": {func(*world) {}, ""},
 	}
 	for name, tt := range tests {
@@ -48,6 +54,40 @@ func TestWaitingHasAnEnd(t *testing.T) {
 			}
 			if got != tt.problem || r.Attempt > 1 {
 				t.Errorf("%q at attempt %d, want %q", got, r.Attempt, tt.problem)
+			}
+		})
+	}
+}
+
+// TestALimitIsWaitedFor: until it ends, within reason, and at no cost.
+func TestALimitIsWaitedFor(t *testing.T) {
+	tests := map[string]struct{ until, soonest, latest time.Duration }{
+		"in some minutes": {10 * time.Minute, 9 * time.Minute, 10 * time.Minute},
+		"in a year":       {365 * 24 * time.Hour, 59 * time.Minute, time.Hour},
+		"long ago":        {-time.Hour, time.Second, 2 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, function("onGithubPush"))
+			w.repos.Err = fmt.Errorf("get credentials: %w", &run.RetryAfter{Until: time.Now().Add(tt.until), Err: errors.New("403")})
+			again := make(chan time.Duration, 1)
+			w.store.Fail = func(p run.Progress) error {
+				if p.State == run.Waiting {
+					select {
+					case again <- time.Until(p.NotBefore):
+					default:
+					}
+				}
+				return nil
+			}
+			w.start(t)
+			w.store.Add(push("github:1"))
+			r := w.until(t, "github:1", waiting)
+			if got := <-again; got < tt.soonest || got > tt.latest || r.Attempt != 0 {
+				t.Errorf("looked at again after %s at attempt %d", got, r.Attempt)
+			}
+			if r.Waits != "the code host, which takes nothing from us at the moment" {
+				t.Errorf("waits for %q", r.Waits)
 			}
 		})
 	}

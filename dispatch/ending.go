@@ -21,6 +21,8 @@ const (
 	// that can't be reached.
 	startRest = time.Minute
 	reachRest = 5 * time.Minute
+	// limitRest bounds the code host's word to come back later.
+	limitRest = time.Hour
 )
 
 // hold keeps a run waiting: not an error, but not something to do now either.
@@ -63,6 +65,7 @@ func (d *Dispatcher) ending(ctx context.Context, had, r run.Run, err error) (p r
 	var n *nothing
 	var problem *event.Problem
 	var stopped *run.Stopped
+	var limit *run.RetryAfter
 	switch {
 	case errors.Is(context.Cause(ctx), errLeaseLost), errors.Is(err, run.ErrLeaseLost):
 		return run.Progress{}, false
@@ -81,6 +84,9 @@ func (d *Dispatcher) ending(ctx context.Context, had, r run.Run, err error) (p r
 		return d.wait(had, r, now, later(r, now, startRest, reachRest), "another try: it did not get to its calls within "+d.StartTime.String(), slow), true
 	case errors.Is(err, run.ErrEngineLost):
 		return d.lost(had, r, now), true
+	case errors.As(err, &limit):
+		again := now.Add(min(max(limit.Until.Sub(now), enginePoll), limitRest))
+		return d.wait(had, r, now, again, "the code host, which takes nothing from us at the moment", "the code host limits us"), true
 	case errors.As(err, &problem):
 		return d.failed(problem.Public, problem.Hint), true
 	}

@@ -32,6 +32,8 @@
 //   - A state of a context reaches the outbox in the transaction that marks the
 //     run as looked at; see [Store.PlanReports] for which state replaces which. A
 //     try to send is on disk before it begins.
+//   - What all agents may send with one credential is counted here, by one clock:
+//     never more than its rates in any window ([Store.Permit]).
 //   - After the disk failed once (I/O error, corruption) nothing is acknowledged
 //     until the store is opened anew: [ErrBroken]. Below a floor of free space
 //     Append refuses with [ErrFull], while work in progress goes on.

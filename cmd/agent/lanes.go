@@ -17,7 +17,7 @@ import (
 func (a *agent) lanes(ctx context.Context, w world, trusted dispatch.Engine) (dispatch.Lanes, error) {
 	l := dispatch.Lanes{
 		Rules: a.policy, Approvals: a.store, Writers: a.github, Pulls: a.github,
-		Comments: remarks{a.github}, Answers: a.github, Replies: a.store, History: a.store, Events: a.store,
+		Comments: remarks{a.github}, Answers: answers{a.github, a.budget, w.clock, a.log}, Replies: a.store, History: a.store, Events: a.store,
 	}
 	if c, ok := any(a.store).(dispatch.Cancels); ok {
 		l.Cancels = c

@@ -42,7 +42,7 @@ func (a *agent) makeRecoverer(w world, receiver *github.Receiver) error {
 	}); err != nil {
 		return err
 	}
-	found, err := github.NewFound(github.FoundConfig{Record: record, Login: a.creds.Username, Clock: w.clock})
+	found, err := github.NewFound(github.FoundConfig{Record: record, Login: a.creds.Username, AppID: a.creds.AppID, Clock: w.clock})
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ type agent struct {
 	mirrors    *git.Mirrors
 	github     *github.Client
 	app        *github.App // nil: the credential is an account's token
+	budget     budget
 	engine     runtime
 	away       runtime // for commits of forks; nil: none, or the same
 	dispatcher *dispatch.Dispatcher
@@ -174,6 +175,7 @@ func (a *agent) tools(ctx context.Context, w world) (err error) {
 	if err := a.makeGitHub(w); err != nil {
 		return err
 	}
+	a.makeBudget(w)
 	if a.engine, err = makeEngine(w, a.settings, a.creds.CloudToken, a.log, nil); err != nil {
 		return err
 	}
@@ -233,7 +235,8 @@ func (a *agent) working(ctx context.Context, w world, j joints) error {
 // reporting makes what tells the code host.
 func (a *agent) reporting(w world, j joints) (err error) {
 	a.sender, err = status.New(status.Config{
-		Runs: j.runs, Outbox: j.outbox, Watch: a.store, Statuses: j.statuses, Budget: w.trial.budget,
+		Runs: j.runs, Outbox: j.outbox, Watch: a.store, Statuses: j.statuses,
+		Permits: a.budget, Budget: a.budget.statuses, Account: a.budget.account,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})
 	return err

@@ -3,8 +3,8 @@ package status_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,7 +162,7 @@ func TestWhatWaitsIsLeftAlone(t *testing.T) {
 func TestNothingIsSentWithoutABudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := &noPermits{}
-		broken.err = errors.New("the database is away")
+		broken.away.Store(true)
 		b := newBench(t, func(c *status.Config) { broken.Permits, c.Permits = c.Permits, broken })
 		b.store.Put(finished(1, 1, run.Success))
 		pass(time.Minute)
@@ -172,7 +172,7 @@ func TestNothingIsSentWithoutABudget(t *testing.T) {
 		if n := strings.Count(b.log.String(), "can't say what may be sent"); n < 2 || n > 30 {
 			t.Errorf("logged %d times in a minute", n)
 		}
-		broken.err = nil
+		broken.away.Store(false)
 		pass(time.Minute)
 		if n := b.store.Waiting(); n != 0 {
 			t.Errorf("%d rows wait", n)
@@ -181,15 +181,15 @@ func TestNothingIsSentWithoutABudget(t *testing.T) {
 	})
 }
 
-// noPermits fails while err is set.
+// noPermits fails while the database is away.
 type noPermits struct {
 	status.Permits
-	err error
+	away atomic.Bool
 }
 
 func (p *noPermits) Permit(ctx context.Context, credential string, n int, rates []run.Rate, ended []run.Permit) (run.Permit, error) {
-	if p.err != nil {
-		return run.Permit{}, fmt.Errorf("take from the budget: %w", p.err)
+	if p.away.Load() {
+		return run.Permit{}, errors.New("the database is away")
 	}
 	return p.Permits.Permit(ctx, credential, n, rates, ended)
 }

@@ -37,11 +37,15 @@
 //   - A try whose end is not known (a crash, a lost answer) is followed by a look
 //     at the commit's statuses, not by a second request that does the same.
 //   - Never more than 80 requests that create content in any minute and 500 in
-//     any hour ([Budget]), whatever the phase. The count starts anew with the
-//     process; what that lets through too much, the code host's own limit stops.
-//     Failures and errors go first.
+//     any hour with one credential ([Budget]), over all agents of a store and all
+//     that they send: permits for them are the store's ([Permits]). Failures and
+//     errors go first.
 //   - A limit of the code host ([run.RetryAfter]) is the credential's: it holds all
-//     requests until it ends, at most an hour, before it is asked again.
+//     of its requests, other agents' too, until it ends, at most an hour, before it
+//     is asked again. Other credentials (installations of a GitHub App) go on.
+//   - Each repository has a queue of its own. What can't be sent now, for its
+//     repository's or its credential's sake, stays in the outbox and is in
+//     nobody's way.
 //   - What it refuses for good ([run.ErrRefused]) becomes a dead letter. A repository
 //     that fails or hangs is asked with one request at a time and after a wait of
 //     its own; it delays no other repository by more than the requests in flight.

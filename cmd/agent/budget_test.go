@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/franela/pocketci/config"
+	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/report/status"
+	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/store"
+	"github.com/franela/pocketci/vcs/github"
+)
+
+// spender is an agent with what it sends to the code host, in a store.
+func spender(t *testing.T, s *store.Store, creds config.Credentials) *agent {
+	t.Helper()
+	a := &agent{store: s, creds: creds}
+	if creds.AppID != 0 {
+		a.app = &github.App{}
+	}
+	a.makeBudget(world{clock: time.Now, trial: trial{budget: status.Budget{PerMinute: 10, PerHour: 100}}})
+	return a
+}
+
+func openStore(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// left is how many statuses may be sent about a repository.
+func (a *agent) left(t *testing.T, repo event.Repo) int {
+	t.Helper()
+	credential := ""
+	if a.budget.account != nil {
+		credential = a.budget.account(repo)
+	}
+	p, err := a.budget.Permit(t.Context(), credential, 1000, a.budget.statuses.Rates(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.N
+}
+
+func TestWhoseBudgetCounts(t *testing.T) {
+	octo, cat := event.Repo{ID: 1, Owner: "octo", Name: "a"}, event.Repo{ID: 2, Owner: "cat", Name: "b"}
+	mona, hubot := config.Credentials{Username: "mona", Token: "1"}, config.Credentials{Username: "hubot", Token: "2"}
+	app := config.Credentials{AppID: 5}
+	tests := map[string]struct {
+		first, second config.Credentials
+		repo          event.Repo
+		left          int
+	}{
+		"the same account's, whatever the repository": {mona, mona, cat, 0},
+		"its other token":                             {mona, config.Credentials{Username: "Mona", Token: "3"}, octo, 0},
+		"another account's":                           {mona, hubot, octo, 8},
+		"an App's installation":                       {app, app, event.Repo{ID: 3, Owner: "Octo", Name: "c"}, 0},
+		"another installation of it":                  {app, app, cat, 8},
+		"another App's":                               {app, config.Credentials{AppID: 6}, octo, 8},
+		"an App's beside an account's":                {mona, app, octo, 8},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t)
+			if n := spender(t, s, tt.first).left(t, octo); n != 8 {
+				t.Errorf("%d of 10 are for statuses, want 8", n)
+			}
+			if n := spender(t, s, tt.second).left(t, tt.repo); n != tt.left {
+				t.Errorf("%d are left, want %d", n, tt.left)
+			}
+		})
+	}
+}
+
+// replier counts what is answered.
+type replier struct {
+	sent int
+	err  error
+}
+
+func (r *replier) Reply(context.Context, event.Repo, run.Reply) error { r.sent++; return r.err }
+
+func (r *replier) Replied(context.Context, event.Repo, run.Reply) (bool, error) { return false, nil }
+
+func TestAnswersCount(t *testing.T) {
+	octo := event.Repo{ID: 1, Owner: "octo", Name: "a"}
+	a := spender(t, openStore(t), config.Credentials{Username: "mona"})
+	host := &replier{}
+	s := answers{host, a.budget, time.Now, zerolog.Nop()}
+	if err := s.Reply(t.Context(), octo, run.Reply{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.left(t, octo); n != 7 {
+		t.Errorf("%d are left for statuses after an answer, want 7", n)
+	}
+	for range 2 { // what statuses leave
+		if err := s.Reply(t.Context(), octo, run.Reply{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var limit *run.RetryAfter
+	if err := s.Reply(t.Context(), octo, run.Reply{}); !errors.As(err, &limit) || !limit.Until.After(time.Now()) || host.sent != 3 {
+		t.Errorf("%v, %d answers; want three, and then to wait", err, host.sent)
+	}
+}
+
+func TestAnAnswerThatIsLimitedHoldsStatuses(t *testing.T) {
+	octo := event.Repo{ID: 1, Owner: "octo", Name: "a"}
+	a := spender(t, openStore(t), config.Credentials{AppID: 5})
+	host := &replier{err: &run.RetryAfter{Until: time.Now().Add(time.Minute), Err: errors.New("403")}}
+	s := answers{host, a.budget, time.Now, zerolog.Nop()}
+	if err := s.Reply(t.Context(), octo, run.Reply{}); !errors.Is(err, host.err) {
+		t.Errorf("got %v", err)
+	}
+	if n := a.left(t, octo); n != 0 {
+		t.Errorf("%d statuses may be sent by a credential that is limited", n)
+	}
+}
