@@ -61,12 +61,12 @@ func TestWhoseBudgetCounts(t *testing.T) {
 		left          int
 	}{
 		"the same account's, whatever the repository": {mona, mona, cat, 0},
-		"its other token":                             {mona, config.Credentials{Username: "Mona", Token: "3"}, octo, 0},
-		"another account's":                           {mona, hubot, octo, 8},
-		"an App's installation":                       {app, app, event.Repo{ID: 3, Owner: "Octo", Name: "c"}, 0},
-		"another installation of it":                  {app, app, cat, 8},
-		"another App's":                               {app, config.Credentials{AppID: 6}, octo, 8},
-		"an App's beside an account's":                {mona, app, octo, 8},
+		"its other token":              {mona, config.Credentials{Username: "Mona", Token: "3"}, octo, 0},
+		"another account's":            {mona, hubot, octo, 8},
+		"an App's installation":        {app, app, event.Repo{ID: 3, Owner: "Octo", Name: "c"}, 0},
+		"another installation of it":   {app, app, cat, 8},
+		"another App's":                {app, config.Credentials{AppID: 6}, octo, 8},
+		"an App's beside an account's": {mona, app, octo, 8},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
