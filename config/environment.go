@@ -192,7 +192,7 @@ func (e *Environment) Credentials(r Role) (Credentials, error) {
 		required  bool
 	}{
 		{usernameVariable, "the name of the GitHub account that the token belongs to", !app},
-		{tokenVariable, "a token of that account, from https://github.com/settings/tokens; fine-grained: read contents, write commit statuses; classic: repo; " +
+		{tokenVariable, "a token of that account, from https://github.com/settings/tokens; fine-grained: read contents, write commit statuses, and for commands in comments read pull requests (write: to answer them); classic: repo; " +
 			"or be a GitHub App: set " + appVariable + " and " + appKeyFileVariable, r.Works && !app},
 		{hookVariable, "the webhook's secret, which you make up (openssl rand -hex 32) and also enter in the webhook's settings on GitHub; several are separated by commas", r.Receives},
 	} {

@@ -68,7 +68,8 @@ func (t *task) answer(ctx context.Context, c run.Command) error {
 	}
 	err = t.Lanes.Answers.Reply(ctx, e.Repo, r)
 	if errors.Is(err, run.ErrRefused) {
-		t.log.Warn().Err(err).Msg("a comment can't be answered")
+		t.log.Warn().Err(err).Str("hint", "what it asked for was refused all the same; to answer, the agent's credential needs the right to write comments at pull requests").
+			Msg("a comment can't be answered")
 	} else if err != nil {
 		return fmt.Errorf("answer a comment: %w", err)
 	}
