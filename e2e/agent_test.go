@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,28 +40,34 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// agent is the real program, with a GitHub of its own and the engine at hand.
+// agent is the real program, with a GitHub of the tests' own and the engine at hand.
 type agent struct {
 	gh             *githubtest.Server
 	hook, api, dir string
+	cmd            *exec.Cmd
 }
 
-// start starts the agent and waits until it answers.
+// start starts an agent with a GitHub of its own and waits until it answers.
 func start(t testing.TB, environ []string, args ...string) *agent {
+	t.Helper()
+	needEngine(t)
+	return launch(t, githubtest.Start(t, githubtest.Config{}), environ, args...)
+}
+
+// launch starts an agent for a GitHub and waits until it answers.
+func launch(t testing.TB, gh *githubtest.Server, environ []string, args ...string) *agent {
 	t.Helper()
 	real := needEngine(t)
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	gh := githubtest.Start(t, githubtest.Config{})
-	a := &agent{gh: gh, dir: t.TempDir()}
 	listen, api := free(t), free(t)
-	a.hook, a.api = "http://"+listen, "http://"+api
 	cmd := exec.Command(path, args...)
+	a := &agent{gh: gh, dir: t.TempDir(), hook: "http://" + listen, api: "http://" + api, cmd: cmd}
 	cmd.Env = slices.Concat(os.Environ(), real.environ(), []string{
 		"GITHUB_USERNAME=" + gh.Login(), "GITHUB_TOKEN=" + gh.Token(), "X_HUB_SIGNATURE=s3cret",
-		"POCKETCI_GITHUB_URL=" + gh.URL, "POCKETCI_LISTEN=" + listen, "POCKETCI_API_LISTEN=" + api,
+		"POCKETCI_GITHUB_URL=" + gh.URL, "POCKETCI_LISTEN=" + listen, "POCKETCI_HEALTH_LISTEN=" + listen, "POCKETCI_API_LISTEN=" + api,
 		"POCKETCI_DATA_DIR=" + filepath.Join(a.dir, "data"), "POCKETCI_LOG_LEVEL=debug", "POCKETCI_LOG_FORMAT=json",
 	}, environ)
 	var log bytes.Buffer
@@ -70,7 +77,11 @@ func start(t testing.TB, environ []string, args ...string) *agent {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
-		if err := cmd.Wait(); err != nil || t.Failed() {
+		err := cmd.Wait()
+		if killed(cmd) {
+			err = nil
+		}
+		if err != nil || t.Failed() {
 			t.Logf("agent: %v\n%s", err, log.Bytes()[max(0, log.Len()-20000):])
 		}
 	})
@@ -83,6 +94,12 @@ func start(t testing.TB, environ []string, args ...string) *agent {
 			t.Fatal("the agent does not answer")
 		}
 	}
+}
+
+// killed tells whether a test killed the agent.
+func killed(cmd *exec.Cmd) bool {
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 func free(t testing.TB) string {
@@ -156,21 +173,35 @@ func (r *repository) push(t testing.TB, branch string, files map[string]string) 
 // deliver delivers an event and waits for the run's end.
 func (a *agent) deliver(t testing.TB, event string, payload []byte) web.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	got, err := a.gh.Deliver(ctx, githubtest.Delivery{URL: a.hook + "/", Secret: "s3cret", Event: event, Payload: payload})
+	return a.until(t, a.hand(t, event, payload), "has ended", ended)
+}
+
+func ended(e web.Event) bool { return e.State == "done" || e.State == "recorded" }
+
+// hand delivers an event and gives its id.
+func (a *agent) hand(t testing.TB, event string, payload []byte) string {
+	t.Helper()
+	got, err := a.gh.Deliver(t.Context(), githubtest.Delivery{URL: a.hook + "/", Secret: "s3cret", Event: event, Payload: payload})
 	if err != nil || got.Code != http.StatusAccepted {
 		t.Fatalf("deliver %s: %v, %d %s", event, err, got.Code, got.Body)
 	}
+	return "github:" + got.GUID
+}
+
+// until waits until an event is as it should be.
+func (a *agent) until(t testing.TB, id, what string, ok func(web.Event) bool) web.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for {
-		e := a.event(t, "github:"+got.GUID)
-		if e.State == "done" || e.State == "recorded" {
+		e := a.event(t, id)
+		if ok(e) {
 			return e
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			t.Fatalf("the run does not end: %s, waits for %q", e.State, e.WaitsFor)
+			t.Fatalf("it is never so that %s %s: %s, waits for %q", id, what, e.State, e.WaitsFor)
 		}
 	}
 }
