@@ -319,7 +319,7 @@ func TestHowRunsEnd(t *testing.T) {
 		},
 		"a bug": {
 			arrange: func(w *world) {
-				w.engine.TableErr = func() error { var m map[string]int; m["x"] = 1; return nil }
+				w.engine.TableErr = func() error { panic("a bug") }
 			},
 			state: run.Done, outcome: run.Errored, problem: "internal error of pocketci",
 		},

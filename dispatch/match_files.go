@@ -46,11 +46,9 @@ func (f *changedFiles) first(g globs) (string, bool) {
 func (f *changedFiles) candidates(g *glob) []string {
 	if g.prefix != "" {
 		from, _ := slices.BinarySearch(f.sorted, g.prefix)
-		to := from
+		to := len(f.sorted)
 		if end, ok := after(g.prefix); ok {
 			to, _ = slices.BinarySearch(f.sorted, end)
-		} else {
-			to = len(f.sorted)
 		}
 		return f.sorted[from:to]
 	}

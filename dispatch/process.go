@@ -128,7 +128,7 @@ func (t *task) stages(ctx context.Context) error {
 		return fmt.Errorf("checkout %s@%s: %w", e.Repo.FullName(), e.SHA, err)
 	}
 	if c, ok := tree.Files.(io.Closer); ok {
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 	}
 	if err := t.advance(ctx, run.Progress{Trust: event.Lower(sha, sender), SHA: tree.SHA, Changed: changed(tree)}); err != nil {
 		return err

@@ -69,26 +69,8 @@ func fillRest(t *testing.T, path string) {
 		if len(dump(t, db, table)) > 0 {
 			continue
 		}
-		var names, marks []string
-		var values []any
-		rows, err := db.Query("SELECT name, type FROM pragma_table_info(?)", table)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-			var name, kind string
-			if err := rows.Scan(&name, &kind); err != nil {
-				t.Fatal(err)
-			}
-			value := any("it's ? $1 é\n")
-			switch {
-			case kind == "BYTEA":
-				value = []byte{0, 0xff, 1}
-			case kind == "BIGINT":
-				value = int64(1) // A seq that is there.
-			}
-			names, marks, values = append(names, name), append(marks, "?"), append(values, value)
-		}
+		names, values := anyRow(t, db, table)
+		marks := slices.Repeat([]string{"?"}, len(names))
 		if _, err := db.Exec("INSERT INTO "+table+" ("+strings.Join(names, ",")+") VALUES ("+strings.Join(marks, ",")+")", values...); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
@@ -96,6 +78,34 @@ func fillRest(t *testing.T, path string) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// anyRow is a row that a table takes: the columns' names, and a value for each.
+func anyRow(t *testing.T, db *sql.DB, table string) (names []string, values []any) {
+	t.Helper()
+	rows, err := db.Query("SELECT name, type FROM pragma_table_info(?)", table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			t.Fatal(err)
+		}
+		value := any("it's ? $1 é\n")
+		switch kind {
+		case "BYTEA":
+			value = []byte{0, 0xff, 1}
+		case "BIGINT":
+			value = int64(1) // A seq that is there.
+		}
+		names, values = append(names, name), append(values, value)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return names, values
 }
 
 func raw(t *testing.T, driver, dsn string) *sql.DB {
@@ -115,12 +125,16 @@ func tables(t *testing.T, db *sql.DB) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
@@ -132,6 +146,7 @@ func dump(t *testing.T, db *sql.DB, table string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	names, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)

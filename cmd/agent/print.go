@@ -38,7 +38,7 @@ func (n *narrator) decisions(list []run.Decision) {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", d.Verdict, plain(name(d.Module, d.Function)), place(d.Source), plain(reason))
 	}
-	t.Flush()
+	_ = t.Flush()
 	fmt.Fprintln(n.out)
 }
 

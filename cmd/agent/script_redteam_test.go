@@ -48,9 +48,6 @@ func cmdUnasked(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// elsewhereKey is the key of a script's other host.
-type elsewhereKey struct{}
-
 // other is a host that credentials must not reach.
 type other struct {
 	mu   sync.Mutex

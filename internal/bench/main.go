@@ -91,5 +91,5 @@ func print(w io.Writer, results []result) {
 	for _, r := range results {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", r.pkg, r.name, strings.Join(r.metrics, ", "))
 	}
-	t.Flush()
+	_ = t.Flush()
 }

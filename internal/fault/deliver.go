@@ -64,7 +64,7 @@ func (a *agent) post(ctx context.Context, d delivery) (id string, code int, err 
 	if err != nil {
 		return "", 0, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return "", 0, err

@@ -83,13 +83,13 @@ func (l *link) accept() {
 
 // serve carries bytes both ways until one end, or the link, is cut.
 func (l *link) serve(agent net.Conn) {
-	defer agent.Close()
+	defer func() { _ = agent.Close() }()
 	network, address, _ := strings.Cut(l.to, "://")
 	engine, err := new(net.Dialer).DialContext(context.Background(), network, address)
 	if err != nil {
 		return
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }()
 	if !l.keep(agent, engine) {
 		return
 	}
@@ -98,8 +98,8 @@ func (l *link) serve(agent net.Conn) {
 	for _, way := range [][2]net.Conn{{agent, engine}, {engine, agent}} {
 		both.Go(func() {
 			l.carry(way[0], way[1])
-			way[0].Close()
-			way[1].Close()
+			_ = way[0].Close()
+			_ = way[1].Close()
 		})
 	}
 	both.Wait()

@@ -381,7 +381,7 @@ func (t *trial) point(ctx context.Context, s step) error {
 		if t.agent.killed() {
 			return nil
 		}
-		return fmt.Errorf("%w by itself: %v", errDied, t.agent.exit)
+		return fmt.Errorf("%w by itself: %s", errDied, t.agent.cmd.ProcessState)
 	case <-timer.C:
 		t.Log("point %s was not reached %d times", s.point, s.n)
 		return nil

@@ -307,7 +307,7 @@ func (t *trial) judgeTrace() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	type function struct{ event, name string }
 	calls, results := map[function]int{}, map[function]bool{}
 	lines := bufio.NewScanner(f)

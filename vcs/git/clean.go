@@ -16,7 +16,7 @@ func (r *mirror) clean() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	alone, err := tryLock(f, true)
 	if err != nil || !alone {
 		return false, err

@@ -111,7 +111,7 @@ func checkGit(ctx context.Context, p *program, home string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	env := []string{noTransport}
 	if err := p.run(ctx, command{args: []string{"init", "--quiet", "--bare", "--template=", "--", scratch}, dir: home, env: env}); err != nil {
 		return err

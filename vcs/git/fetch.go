@@ -112,7 +112,7 @@ func (r *mirror) fetchOnce(ctx context.Context, remote Remote, specs []spec, ext
 	if err != nil {
 		return err
 	}
-	defer owned.Close()
+	defer func() { _ = owned.Close() }()
 	var lines strings.Builder
 	for _, s := range specs {
 		lines.WriteString(s.String() + "\n")

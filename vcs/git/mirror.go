@@ -90,13 +90,13 @@ func (r *mirror) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer owned.Close()
+	defer func() { _ = owned.Close() }()
 	// Made aside and moved: a half-made one is never taken for a mirror.
 	dir, err := os.MkdirTemp(r.m.cfg.Dir, filepath.Base(r.dir)+".new-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	err = r.m.git.run(ctx, command{
 		args:  []string{"init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", dir},
 		dir:   r.m.home,

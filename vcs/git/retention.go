@@ -142,7 +142,7 @@ func (m *Mirrors) remove(id int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if alone, err := tryLock(f, true); err != nil || !alone {
 		return false, err
 	}

@@ -60,7 +60,7 @@ func (r *mirror) tidyUp(ctx context.Context, packs bool) error {
 	if err != nil {
 		return err
 	}
-	defer owned.Close()
+	defer func() { _ = owned.Close() }()
 	steps := [][]string{{"commit-graph", "write", "--reachable", "--split", "--no-progress"}}
 	if packs {
 		// What the code host promised is kept whether a ref holds it or not.

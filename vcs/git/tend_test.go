@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/franela/pocketci/event"
-	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/vcs/git/gittest"
 )
 
@@ -76,6 +75,6 @@ func TestBigMirrorGetsACommitGraph(t *testing.T) {
 	if packs, graph := at.needs(); packs || graph {
 		t.Errorf("again: %v, %v", packs, graph)
 	}
-	var tree run.Tree = h.mustCheckout(h.push("main", zeroSHA, sha))
+	tree := h.mustCheckout(h.push("main", zeroSHA, sha))
 	wantChanges(t, tree, []string{"a"}, nil)
 }

@@ -326,8 +326,8 @@ func TestAccessIsAskedAgainAfterMinutes(t *testing.T) {
 		}
 		return n
 	}
-	if !may() || !may() || asked() != 1 {
-		t.Errorf("asked %d times, want once", asked())
+	if first, second := may(), may(); !first || !second || asked() != 1 {
+		t.Errorf("may write: %v, then %v; asked %d times, want true twice and once", first, second, asked())
 	}
 	server.SetRole("octo/hello", "alice", githubtest.RoleRead)
 	clock.add(5*time.Minute - time.Second)

@@ -18,14 +18,16 @@ import (
 var gitPath = regexp.MustCompile(`^/([^/]+)/([^/]+?)(\.git)?/(info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.*)$`)
 
 // gitConfig is what GitHub's servers are set to.
-var gitConfig = [][2]string{
-	{"http.receivepack", "true"},
-	{"uploadpack.allowFilter", "true"},
-	{"uploadpack.allowAnySHA1InWant", "true"},
-	{"receive.denyDeletes", "false"},
-	{"receive.denyNonFastForwards", "false"},
-	{"safe.directory", "*"},
-	{"gc.auto", "0"},
+func gitConfig() [][2]string {
+	return [][2]string{
+		{"http.receivepack", "true"},
+		{"uploadpack.allowFilter", "true"},
+		{"uploadpack.allowAnySHA1InWant", "true"},
+		{"receive.denyDeletes", "false"},
+		{"receive.denyNonFastForwards", "false"},
+		{"safe.directory", "*"},
+		{"gc.auto", "0"},
+	}
 }
 
 // serveGit authenticates and hands over to git http-backend.
@@ -79,7 +81,7 @@ func (s *Server) backendServe(w http.ResponseWriter, r *http.Request, who caller
 		"GIT_HTTP_EXPORT_ALL=1",
 		"REMOTE_USER=" + who.login(),
 		"GIT_PROTOCOL=" + r.Header.Get("Git-Protocol"),
-	}, gitEnv(gitConfig)...)
+	}, gitEnv(gitConfig())...)
 	h := &cgi.Handler{Path: s.backend, Dir: dir, Env: env, Stderr: io.Discard}
 	h.ServeHTTP(w, in)
 }
@@ -100,7 +102,7 @@ func gitEnv(config [][2]string) []string {
 func (s *Server) git(dir string, args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = gitEnv(gitConfig)
+	cmd.Env = gitEnv(gitConfig())
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
