@@ -184,7 +184,7 @@ func writeTable(t *testing.T, name string, table run.Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(offlineData, "tables", name+".json"), append(raw, '\n'), 0o644); err != nil { //nolint:gosec // it is source
+	if err := os.WriteFile(filepath.Join(offlineData, "tables", name+".json"), append(raw, '\n'), 0o644); err != nil { // it is source
 		t.Fatal(err)
 	}
 }

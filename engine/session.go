@@ -38,7 +38,7 @@ type Session struct {
 	memo     memo
 
 	// ctx ends, with the cause, when the session is closed or lost.
-	ctx    context.Context //nolint:containedctx // the session's life, not a request's
+	ctx    context.Context // the session's life, not a request's
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
 

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what a sender may still sign with
+	"crypto/sha1" // what a sender may still sign with
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"

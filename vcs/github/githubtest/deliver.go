@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // GitHub still sends it
+	"crypto/sha1" // GitHub still sends it
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
