@@ -110,3 +110,31 @@ func TestAForkWithSubmodulesThatCantBePacked(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultPathsAreTheBases: of a fork's commit the engine hears only where `src`
+// is asked for.
+func TestDefaultPathsAreTheBases(t *testing.T) {
+	e, dir := newStandin(t, "", engine.Config{})
+	spec := standinSpec(t)
+	head := memorySource(t, map[string]string{"a": "1"}).Tree
+	head.Origin = run.Origin{URL: "https://git.example.org/o/n", SHA: strings.Repeat("e", 40)}
+	spec.Source.Head = &head
+	s := openStandin(t, e, spec)
+	for _, c := range []run.Call{
+		{Function: "rootEntries", Args: []run.Arg{{Name: "source", Kind: run.ArgDirectory, Path: "/"}}},
+		{Function: "notes", Args: []run.Arg{{Name: "file", Kind: run.ArgFile, Path: "notes.md"}}},
+	} {
+		if r, err := s.Call(t.Context(), c); err != nil || r.Outcome != run.Success {
+			t.Errorf("%s: %+v %v", c.Function, r, err)
+		}
+	}
+	if queries := noted(t, dir, "queries"); strings.Contains(queries, head.Origin.SHA) {
+		t.Errorf("the engine was told of the commit: %s", queries)
+	}
+	if r, err := s.Call(t.Context(), entriesOfSrc); err != nil || r.Outcome != run.Success {
+		t.Errorf("src: %+v %v", r, err)
+	}
+	if queries := noted(t, dir, "queries"); !strings.Contains(queries, head.Origin.SHA) {
+		t.Errorf("the engine was not told of the commit where it counts: %s", queries)
+	}
+}

@@ -364,29 +364,6 @@ func cmdCalls(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdNowhere checks that a text stands in no file below the folders, and in no
-// request that GitHub got: nowhere text folder…
-func cmdNowhere(ts *testscript.TestScript, _ bool, args []string) {
-	for _, folder := range args[1:] {
-		err := filepath.WalkDir(ts.MkAbs(folder), func(path string, d os.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			if err == nil && bytes.Contains(b, []byte(args[0])) {
-				err = errors.New(path + " holds it")
-			}
-			return err
-		})
-		ts.Check(err)
-	}
-	for _, s := range hubOf(ts).Statuses(githubtest.Query{}) {
-		if strings.Contains(s.Description+s.TargetURL, args[0]) {
-			ts.Fatalf("a status holds it: %+v", s)
-		}
-	}
-}
-
 // cmdExits runs a program that must end with an exit code: exits CODE program args…
 func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
