@@ -78,19 +78,25 @@ func (t tx) claim(ctx context.Context, r *run.Report, until int64) error {
 // tried again. Attempts and InDoubt are kept as they are: InDoubt tells that it
 // may have arrived all the same. What is said holds for the state that was
 // claimed: a newer one stays to be sent, though not before NotBefore. The error
-// wraps [ErrLeaseLost], and nothing is written, if the claim was over and the
-// row is somebody else's.
+// wraps [ErrLeaseLost], and nothing of it is written, if the claim was over and
+// the row is somebody else's: if the try may have arrived all the same, perhaps
+// after a newer state did, the newest one is sent again.
 func (s *Store) SettleReport(ctx context.Context, r run.Report) error {
+	var lost bool
 	err := s.do(ctx, true, func(ctx context.Context, t tx) error {
 		set, args := settlement(r)
-		args = append(args, r.Repo.ID, text(r.SHA), text(r.Status.Context), r.Claim)
+		row := []any{r.Repo.ID, text(r.SHA), text(r.Status.Context), r.Claim}
 		n, err := t.exec(ctx, "UPDATE reports SET claim_until = 0, "+set+
-			" WHERE repo_id = ? AND sha = ? AND context = ? AND claim = ? AND claim_until > 0", args...)
-		if err == nil && n == 0 {
-			err = ErrLeaseLost
+			" WHERE repo_id = ? AND sha = ? AND context = ? AND claim = ? AND claim_until > 0", append(args, row...)...)
+		if lost = n == 0; err == nil && lost && (r.InDoubt || !r.Sent.IsZero()) {
+			_, err = t.exec(ctx, `UPDATE reports SET version = version + 1, in_doubt = 1
+				WHERE repo_id = ? AND sha = ? AND context = ? AND claim <> ? AND dead = ''`, row...)
 		}
 		return err
 	})
+	if err == nil && lost {
+		err = ErrLeaseLost
+	}
 	if err != nil {
 		return fmt.Errorf("settle report %s: %w", r.Key, err)
 	}

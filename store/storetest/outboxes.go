@@ -28,6 +28,7 @@ func outboxTests() map[string]func(*testing.T, *Database) {
 		"a state that came during a try is sent next":   changedMeanwhile,
 		"a limit holds for the state that came since":   limitHolds,
 		"a claim that was lost settles nothing":         lostClaim,
+		"what a lost claim sent late is made good":      sentLate,
 		"claimants at the same time get different rows": claimants,
 	}
 }
@@ -277,7 +278,6 @@ func lostClaim(t *testing.T, d *Database) {
 	d.Pass(ClaimFor)
 	current := claimOne(t, s, d)
 	for _, end := range []func(*run.Report){
-		func(r *run.Report) { r.Sent, r.SentVersion = d.Clock.Now(), r.Version },
 		func(r *run.Report) { r.Dead = "refused" },
 		func(r *run.Report) { r.NotBefore = d.Clock.Now() },
 	} {
@@ -290,6 +290,48 @@ func lostClaim(t *testing.T, d *Database) {
 	nothingDue(t, s, d)
 	current.Sent, current.SentVersion = d.Clock.Now(), current.Version
 	settle(t, s, current)
+	nothingDue(t, s, d)
+}
+
+// sentLate: an agent that stood still between its claim and its request may have
+// sent an older state after another agent sent the newest one.
+func sentLate(t *testing.T, d *Database) {
+	s := d.Open(t)
+	id := three(t, s)[0]
+	ends := map[string]func(*run.Report){
+		"it arrived": func(r *run.Report) { r.Sent, r.SentVersion = d.Clock.Now(), r.Version },
+		"it may":     func(r *run.Report) { r.InDoubt = true },
+	}
+	for name, end := range ends {
+		for _, first := range []bool{true, false} {
+			name := fmt.Sprint(name, " first: ", first)
+			pending, success := report(1, run.StatusPending, "running"), report(1, run.StatusSuccess, "ok")
+			pending.Status.Context, success.Status.Context = name, name
+			plan(t, s, id, pending)
+			old := claimOne(t, s, d)
+			plan(t, s, id, success)
+			d.Pass(ClaimFor)
+			current := claimOne(t, s, d)
+			current.Sent, current.SentVersion = d.Clock.Now(), current.Version
+			if !first {
+				settle(t, s, current)
+			}
+			end(&old)
+			if err := s.SettleReport(soon(t), old); !errors.Is(err, run.ErrLeaseLost) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			if first {
+				settle(t, s, current)
+			}
+			again := claimOne(t, s, d)
+			if again.Status.State != run.StatusSuccess {
+				t.Errorf("%s: %+v comes again", name, again)
+			}
+			again.Sent, again.SentVersion = d.Clock.Now(), again.Version
+			settle(t, s, again)
+			nothingDue(t, s, d)
+		}
+	}
 }
 
 func claimants(t *testing.T, d *Database) {
