@@ -134,6 +134,9 @@ func (s *Store) hold(t *testing.T) (transactions func() int, release func(n int)
 // TestSettingsHoldOnEachConnection reads them back from readers and the writer.
 func TestSettingsHoldOnEachConnection(t *testing.T) {
 	s := openInternal(t, Config{Readers: 3})
+	if n := s.read.Stats().MaxOpenConnections; n != 3 {
+		t.Errorf("%d readers at once, want 3", n)
+	}
 	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "auto_vacuum": "2"}
 	var conns []*sql.Conn
 	for range 3 {
@@ -223,7 +226,7 @@ func TestUnreadableRunStopsNobody(t *testing.T) {
 // once they are gone it is cut back.
 func TestLogIsEmptied(t *testing.T) {
 	var seconds atomic.Int64 // The log is looked at once a second.
-	clock := func() time.Time { return time.Unix(seconds.Add(1), 0) }
+	clock := func() time.Time { return time.Unix(seconds.Load(), 0) }
 	s := openInternal(t, Config{walLimit: 1 << 20, Clock: clock})
 	reader, err := s.read.BeginTx(t.Context(), nil)
 	if err != nil {
@@ -243,7 +246,6 @@ func TestLogIsEmptied(t *testing.T) {
 			}
 		}
 	}
-	s.sql(t, "PRAGMA busy_timeout = 10") // The checkpoint waits for the reader in vain.
 	grow(0, 30)
 	grown, err := os.Stat(s.file + "-wal")
 	if err != nil || grown.Size() < 2<<20 {
@@ -252,10 +254,78 @@ func TestLogIsEmptied(t *testing.T) {
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)
 	}
+	seconds.Add(1)
 	grow(30, 32)
 	info, err := os.Stat(s.file + "-wal")
 	if err != nil || info.Size() > 1<<20 {
 		t.Errorf("the log keeps %d bytes of %d, %v", info.Size(), grown.Size(), err)
+	}
+}
+
+// TestLogIsEmptiedThoughReadersOverlap: there always is one, so that SQLite by
+// itself never starts its log anew.
+func TestLogIsEmptiedThoughReadersOverlap(t *testing.T) {
+	var seconds atomic.Int64
+	s := openInternal(t, Config{walLimit: 1 << 20, Clock: func() time.Time { return time.Unix(seconds.Add(1), 0) }})
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	readers.Go(func() {
+		var last *sql.Tx
+		for ended := false; !ended; {
+			select {
+			case <-done:
+				ended = true
+			default:
+			}
+			next, err := s.read.BeginTx(context.Background(), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var n int
+			if err := next.QueryRowContext(context.Background(), "SELECT COUNT(*) FROM events").Scan(&n); err != nil {
+				t.Error(err)
+			}
+			if last != nil {
+				_ = last.Rollback()
+			}
+			last = next
+		}
+		_ = last.Rollback()
+	})
+	var most int64
+	for n := range 200 {
+		e := numbered(n)
+		e.Payload = make([]byte, 100<<10)
+		_, _ = rand.Read(e.Payload)
+		if _, err := s.Append(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(s.file + "-wal"); err == nil {
+			most = max(most, info.Size())
+		}
+	}
+	close(done)
+	readers.Wait()
+	if most > 4<<20 {
+		t.Errorf("the log grew to %d bytes while 20 MB were written", most)
+	}
+}
+
+// TestAReadHasAnEnd: one that goes on and on is broken off, and its connection
+// serves others.
+func TestAReadHasAnEnd(t *testing.T) {
+	s := openInternal(t, Config{Readers: 1, readTime: 50 * time.Millisecond})
+	err := s.view(t.Context(), func(ctx context.Context, t tx) error {
+		var n int
+		_, err := t.one(ctx, []any{&n}, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c")
+		return err
+	})
+	if !errors.Is(err, errReadTime) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := s.Runs(t.Context(), Query{}); err != nil {
+		t.Errorf("the next one: %v", err)
 	}
 }
 

@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	neturl "net/url"
 	"sync"
 	"testing"
 	"time"
@@ -40,6 +42,41 @@ func TestDatabaseThatGoesAway(t *testing.T) {
 	}
 	if w := leaseSoon(t, s); w.Lease.EventID != "after" {
 		t.Errorf("leased %s", w.Lease.EventID)
+	}
+}
+
+// TestPostgreSQLFlushesBeforeItAnswers, though its own settings say otherwise.
+func TestPostgreSQLFlushesBeforeItAnswers(t *testing.T) {
+	url := storetest.StartPostgres(t, true).URL(t)
+	setting, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := setting.Query()
+	q.Set("synchronous_commit", "off")
+	setting.RawQuery = q.Encode()
+	s := open(t, store.Config{URL: setting.String()})
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, statement := range []string{
+		"CREATE TABLE said (setting text)",
+		`CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS
+			$$ BEGIN INSERT INTO said SELECT current_setting('synchronous_commit'); RETURN NEW; END $$`,
+		"CREATE TRIGGER say BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION say()",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Append(t.Context(), sample("one")); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	if err := db.QueryRowContext(t.Context(), "SELECT setting FROM said").Scan(&got); err != nil || got != "on" {
+		t.Errorf("events are appended with synchronous_commit %q, %v", got, err)
 	}
 }
 

@@ -121,8 +121,18 @@ func (s *Store) loadWork(ctx context.Context, seq int64) (run.Run, error) {
 	return found[0], nil
 }
 
-// view runs fn on one state of the database.
-func (s *Store) view(ctx context.Context, fn func(context.Context, tx) error) error {
+// errReadTime is the cause of a read that took too long.
+var errReadTime = errors.New("the database took too long to read")
+
+// view runs fn on one state of the database, for a limited time.
+func (s *Store) view(ctx context.Context, fn func(context.Context, tx) error) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.readTime, errReadTime)
+	defer cancel()
+	defer func() {
+		if err != nil && errors.Is(context.Cause(ctx), errReadTime) {
+			err = fmt.Errorf("%w: %w", errReadTime, err)
+		}
+	}()
 	q, err := s.read.BeginTx(ctx, s.d.snapshot)
 	if err != nil {
 		return err

@@ -23,11 +23,15 @@ import (
 // pragma is a setting of a connection and the value that is read back.
 type pragma struct{ name, value, want string }
 
+// busyTimeout is how long, in milliseconds, a connection waits for a lock that
+// another process holds: somebody looks at the file with a tool.
+const busyTimeout = "5000"
+
 // commonPragmas hold on every connection. synchronous 2 is FULL: a commit is on
 // the disk before it returns.
 func commonPragmas() []pragma {
 	return []pragma{
-		{"busy_timeout", "5000", "5000"},
+		{"busy_timeout", busyTimeout, busyTimeout},
 		{"journal_mode", "WAL", "wal"},
 		{"synchronous", "FULL", "2"},
 		{"foreign_keys", "ON", "1"},

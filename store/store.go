@@ -64,6 +64,9 @@ type Config struct {
 
 	// walLimit is what SQLite's write-ahead log is cut back to, in bytes.
 	walLimit int64
+	// readTime is how long a read may take: as long as it lasts SQLite's log can't
+	// be cut back.
+	readTime time.Duration
 }
 
 // Store remembers events, runs and the outbox, and hands out work. It is safe
@@ -143,6 +146,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.walLimit == 0 {
 		c.walLimit = 64 << 20
+	}
+	if c.readTime == 0 {
+		c.readTime = time.Minute
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

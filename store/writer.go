@@ -14,6 +14,9 @@ const (
 	// groupOps and groupBytes bound what is committed together.
 	groupOps   = 256
 	groupBytes = 16 << 20
+	// checkpointWait is how long, in milliseconds, writes wait for readers to end
+	// so that the log can be emptied.
+	checkpointWait = "200"
 	// tries is how often a transaction is tried that lost against another one.
 	tries = 8
 )
@@ -124,9 +127,15 @@ func (w *writer) checkpoint(ctx context.Context) {
 	}
 	w.nextCheckpoint = w.s.cfg.Clock().Add(time.Second)
 	var busy, pages, moved int64
-	if _, err = (tx{w.conn, w.s}).one(ctx, []any{&busy, &pages, &moved}, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		err = w.judge(err)
+	t := tx{w.conn, w.s}
+	_, err = t.exec(ctx, "PRAGMA busy_timeout = "+checkpointWait)
+	if err == nil {
+		_, err = t.one(ctx, []any{&busy, &pages, &moved}, "PRAGMA wal_checkpoint(TRUNCATE)")
 	}
+	if _, back := t.exec(ctx, "PRAGMA busy_timeout = "+busyTimeout); err == nil {
+		err = back
+	}
+	err = w.judge(err)
 	w.s.cfg.Log.Debug().Err(err).Int64("bytes", info.Size()).Bool("busy", busy != 0).Msg("write-ahead log checkpointed")
 }
 

@@ -176,8 +176,10 @@ func renewed(t *testing.T, d *Database) {
 			t.Fatalf("renewed until %v, want %v", l.Until, want)
 		}
 	}
+	d.Pass(LeaseFor + Grace - time.Microsecond)
 	idle(t, s)
-	advance(t, s, l, run.Progress{State: run.Done})
+	d.Pass(time.Microsecond)
+	advance(t, s, lease(t, s).Lease, run.Progress{State: run.Done})
 }
 
 func fenced(t *testing.T, d *Database) {
