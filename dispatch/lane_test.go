@@ -56,6 +56,9 @@ func (p *places) Checkout(_ context.Context, e event.Event) (run.Tree, error) {
 	at := e.SHA
 	if at == "" {
 		at = trunkSHA
+		if e.Ref == "" && e.Repo.DefaultBranch != "" {
+			at = "the branch that was the default one when the event was sent"
+		}
 	}
 	p.asked <- strings.TrimSpace(e.Ref + " " + at)
 	files := p.files[at]
