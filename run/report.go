@@ -14,6 +14,9 @@ var ErrRefused = errors.New("refused for good")
 type RetryAfter struct {
 	Until time.Time
 	Err   error
+	// Ours tells that it is not the code host's word but the agent's own bound of
+	// what is asked in the background: other questions may still be answered.
+	Ours bool
 }
 
 func (r *RetryAfter) Error() string {

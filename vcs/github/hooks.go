@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -22,7 +23,7 @@ const (
 
 // What has to be granted to read webhooks, in the words of GitHub's settings.
 const (
-	needsRepoHooks = `the repository permission "Webhooks: read" (classic tokens: admin:repo_hook) of an admin of the repository`
+	needsRepoHooks = `the repository permission "Webhooks: read" (classic tokens: repo) of an admin of the repository`
 	needsOrgHooks  = `the organization permission "Webhooks: read" (classic tokens: admin:org_hook) of an owner of the organization`
 	needsApp       = "the GitHub App's own id and key"
 )
@@ -106,6 +107,9 @@ func decodeDeliveries(body []byte) ([]event.Delivery, error) {
 	}
 	list := make([]event.Delivery, 0, len(wire))
 	for _, w := range wire {
+		if w.At.IsZero() { // a time is what the list is read by
+			return nil, errors.New("a delivery has no time")
+		}
 		// What can't be an event of ours can't be recovered as one either.
 		if deliveryShape.MatchString(w.GUID) && eventShape.MatchString(w.Type) && w.ID > 0 {
 			list = append(list, event.Delivery{ID: w.ID, GUID: w.GUID, Type: w.Type, At: w.At.UTC(), Code: w.Code})
@@ -125,7 +129,7 @@ func (r *Record) Delivery(ctx context.Context, h event.KnownHook, attempt int64)
 		return nil, nil, nil, err
 	}
 	got, _, err := get(ctx, r, ask{
-		client: at.client, path: at.path + "/" + strconv.FormatInt(attempt, 10), shared: true,
+		client: at.client, path: at.path + "/" + strconv.FormatInt(attempt, 10), shared: true, bulk: true,
 		what: fmt.Sprintf("delivery %d of %s", attempt, at.name), needs: at.needs,
 	}, decodeAttempt)
 	if err != nil {

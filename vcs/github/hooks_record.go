@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	gh "github.com/google/go-github/v62/github"
+
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 )
@@ -26,8 +28,11 @@ type RecordConfig struct {
 	// deliveries of the App's webhook can't be read.
 	App *Client
 	// Share is how many requests may be made in any hour, so that what is looked
-	// up in the background leaves room for what somebody waits for; 0: DefaultShare.
-	// Answers that nothing has changed are free at GitHub and not counted.
+	// up in the background leaves room for what somebody waits for; 0: a quarter of
+	// what GitHub's answers say that the token is granted, and DefaultShare before
+	// the first one. Answers that nothing has changed are free at GitHub and not
+	// counted. Payloads of deliveries, of which there may be many, leave a fifth of
+	// it to the lists.
 	Share int
 	// Keep is how many bytes of answers are kept to ask whether they have changed;
 	// 0: 16 MiB.
@@ -42,7 +47,9 @@ type RecordConfig struct {
 type Record struct {
 	client, app *Client
 	share       *share
-	kept        *kept
+	// follows tells that the share is a quarter of what GitHub grants.
+	follows bool
+	kept    *kept
 }
 
 // NewRecord makes a Record.
@@ -50,13 +57,14 @@ func NewRecord(c RecordConfig) (*Record, error) {
 	if c.Client == nil {
 		return nil, errors.New("github record: no client")
 	}
-	if c.Share <= 0 {
+	follows := c.Share <= 0
+	if follows {
 		c.Share = DefaultShare
 	}
 	if c.Keep <= 0 {
 		c.Keep = 16 << 20
 	}
-	return &Record{client: c.Client, app: c.App, share: &share{most: c.Share}, kept: newKept(c.Keep)}, nil
+	return &Record{client: c.Client, app: c.App, share: &share{most: c.Share}, follows: follows, kept: newKept(c.Keep)}, nil
 }
 
 // PermissionError says what has to be granted to the agent's credential, in the
@@ -89,8 +97,8 @@ type ask struct {
 	path   string
 	// keep the answer, and ask whether it has changed the next time.
 	keep bool
-	// shared: it counts against the share.
-	shared bool
+	// shared: it counts against the share; bulk: there may be many of its kind.
+	shared, bulk bool
 	// what is read, for people; needs is what has to be granted for it.
 	what, needs string
 }
@@ -108,7 +116,8 @@ func get[T any](ctx context.Context, r *Record, a ask, decode func([]byte) (T, e
 	if a.client == r.app {
 		key = "app " + key
 	}
-	had, ok := r.kept.get(key)
+	had, _ := r.kept.get(key)
+	value, ok := had.value.(T)
 	req, err := a.client.api().NewRequest(http.MethodGet, a.path, nil)
 	if err != nil {
 		return none, link{}, fmt.Errorf("read %s: %w", a.what, err)
@@ -117,20 +126,19 @@ func get[T any](ctx context.Context, r *Record, a ask, decode func([]byte) (T, e
 		req.Header.Set("If-None-Match", had.tag)
 	}
 	if until, full := r.take(a); full {
-		return none, link{}, &run.RetryAfter{Until: until, Err: fmt.Errorf("read %s: the share of background requests is used up", a.what)}
+		return none, link{}, &run.RetryAfter{Until: until, Ours: true, Err: fmt.Errorf("read %s: the share of background requests is used up", a.what)}
 	}
 	var body bytes.Buffer
 	resp, err := a.client.api().Do(ctx, req, &body)
+	r.follow(a, resp)
 	if ok && resp != nil && resp.StatusCode == http.StatusNotModified {
 		r.giveBack(a)
-		if value, fits := had.value.(T); fits {
-			return value, had.link, nil
-		}
+		return value, had.link, nil
 	}
 	if err != nil {
 		return none, link{}, a.failed(ctx, err)
 	}
-	value, err := decode(body.Bytes())
+	value, err = decode(body.Bytes())
 	if err != nil {
 		return none, link{}, fmt.Errorf("read %s: the answer is not what GitHub documents: %w", a.what, err)
 	}
@@ -145,7 +153,14 @@ func (r *Record) take(a ask) (until time.Time, full bool) {
 	if !a.shared {
 		return time.Time{}, false
 	}
-	return r.share.take(a.client.clock())
+	return r.share.take(a.client.clock(), a.bulk)
+}
+
+// follow sets the share by what an answer says that the token is granted.
+func (r *Record) follow(a ask, resp *gh.Response) {
+	if r.follows && resp != nil && resp.Rate.Limit > 0 && a.client == r.client {
+		r.share.resize(resp.Rate.Limit / 4)
+	}
 }
 
 func (r *Record) giveBack(a ask) {
@@ -169,6 +184,8 @@ func (a ask) failed(ctx context.Context, err error) error {
 	needs := a.needs
 	if asked := resp.Header.Get("X-Accepted-GitHub-Permissions"); asked != "" {
 		needs += " (GitHub asks for " + printable(asked) + ")"
+	} else if asked := resp.Header.Get("X-Accepted-OAuth-Scopes"); asked != "" { // of a classic token
+		needs += " (GitHub asks for one of the scopes " + printable(asked) + ")"
 	}
 	public := "the agent's credential may not read " + a.what
 	if resp.StatusCode == http.StatusNotFound {

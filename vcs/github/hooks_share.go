@@ -8,23 +8,37 @@ import (
 
 // share counts requests in a sliding hour.
 type share struct {
-	most int
-
 	mu   sync.Mutex
+	most int
 	past []time.Time
 }
 
-// take counts a request, or says until when there is none left.
-func (s *share) take(now time.Time) (until time.Time, full bool) {
+// spared is the part of a share that what there may be much of leaves to the rest.
+const spared = 5
+
+// resize sets how many requests there may be in an hour.
+func (s *share) resize(most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.most = max(1, most)
+}
+
+// take counts a request, or says until when there is none left. What there may
+// be much of (bulk) takes none of the last fifth.
+func (s *share) take(now time.Time, bulk bool) (until time.Time, full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	most := s.most
+	if bulk {
+		most -= s.most / spared
+	}
 	old := 0
 	for old < len(s.past) && !s.past[old].Add(time.Hour).After(now) {
 		old++
 	}
 	s.past = append(s.past[:0], s.past[old:]...)
-	if len(s.past) >= s.most {
-		return s.past[0].Add(time.Hour), true
+	if n := len(s.past); n >= most {
+		return s.past[n-most].Add(time.Hour), true
 	}
 	s.past = append(s.past, now)
 	return time.Time{}, false

@@ -11,13 +11,17 @@ import (
 // TestShare: whatever the rhythm, no hour holds more than the share.
 func TestShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		most := rapid.IntRange(1, 20).Draw(t, "most")
-		s := share{most: most}
+		all := rapid.IntRange(1, 20).Draw(t, "most")
+		s := share{most: all}
 		now := time.Date(2026, 11, 21, 5, 0, 0, 0, time.UTC)
 		var taken []time.Time
 		for range rapid.IntRange(1, 100).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, int(20*time.Minute)).Draw(t, "wait")))
-			until, full := s.take(now)
+			most, bulk := all, rapid.Bool().Draw(t, "bulk")
+			if bulk {
+				most -= all / 5
+			}
+			until, full := s.take(now, bulk)
 			recent := 0
 			for _, at := range taken {
 				if at.Add(time.Hour).After(now) {

@@ -147,6 +147,84 @@ func TestUnchangedIsFree(t *testing.T) {
 	}
 }
 
+// TestPayloadsLeaveRoomForLists: many missed deliveries don't keep what was missed
+// meanwhile from being noticed.
+func TestPayloadsLeaveRoomForLists(t *testing.T) {
+	server, client, repo, clock := hello(t)
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	lose := func() int64 {
+		server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+		sent := server.Deliveries()
+		return sent[len(sent)-1].ID
+	}
+	r := record(t, client, func(c *github.RecordConfig) { c.Share = 10 })
+	h := known(hook, repo)
+	fetch := func() error {
+		_, _, _, err := r.Delivery(t.Context(), h, lose())
+		return err
+	}
+	for i := range 8 {
+		if err := fetch(); err != nil {
+			t.Fatalf("payload %d: %v", i, err)
+		}
+		clock.add(time.Minute)
+	}
+	var limit *run.RetryAfter
+	if err := fetch(); !errors.As(err, &limit) || !limit.Ours || !limit.Until.Equal(clock.now().Add(52*time.Minute)) {
+		t.Errorf("the ninth payload: %v", err)
+	}
+	for i := range 2 {
+		if _, _, err := r.Deliveries(t.Context(), h, ""); err != nil {
+			t.Errorf("list %d: %v", i, err)
+		}
+		lose() // else the list has not changed, and is free
+	}
+	if _, _, err := r.Deliveries(t.Context(), h, ""); !errors.As(err, &limit) || !limit.Ours {
+		t.Errorf("the third list: %v", err)
+	}
+}
+
+// TestShareIsAQuarter of what GitHub grants, which is not 5,000 for everybody.
+func TestShareIsAQuarter(t *testing.T) {
+	clock := newClock()
+	server := githubtest.Start(t, githubtest.Config{Clock: clock.now, RateLimit: 40})
+	at := server.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello"})
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	for name, c := range map[string]struct{ share, want int }{"by itself": {0, 10}, "unless it is set": {3, 3}} {
+		t.Run(name, func(t *testing.T) {
+			r := record(t, client(t, server, server.Token(), clock), func(c2 *github.RecordConfig) { c2.Share = c.share })
+			asked := 0
+			for {
+				server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+				_, _, err := r.Deliveries(t.Context(), known(hook, event.Repo{ID: at.ID, Owner: "octo", Name: "hello"}), "")
+				var limit *run.RetryAfter
+				if errors.As(err, &limit) && limit.Ours {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				asked++
+			}
+			if asked != c.want {
+				t.Errorf("%d requests in an hour, want %d", asked, c.want)
+			}
+		})
+	}
+}
+
+// TestNoTimeIsNoList: a list that can't be put in time is not taken for read.
+func TestNoTimeIsNoList(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `[{"id":1,"guid":"a-1","event":"push","status_code":200,"delivered_at":null}]`)
+	}))
+	defer api.Close()
+	list, _, err := record(t, clientOf(t, api.URL), nil).Deliveries(t.Context(), known(githubtest.Hook{ID: 3}, event.Repo{ID: 7, Owner: "o", Name: "n"}), "")
+	if err == nil || errors.Is(err, run.ErrRefused) {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
 func TestDelivery(t *testing.T) {
 	server, client, repo, _ := hello(t)
 	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello", Secret: "s"})
@@ -254,6 +332,22 @@ func TestPermissionIsGitHubsWord(t *testing.T) {
 	}
 }
 
+// TestScopesAreGitHubsWord: what a classic token lacks.
+func TestScopesAreGitHubsWord(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Accepted-OAuth-Scopes", "admin:org_hook")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"message":"Not Found"}`)
+	}))
+	defer api.Close()
+	h := event.KnownHook{Hook: event.Hook{ID: 3, TargetType: "organization"}, Repo: event.Repo{Owner: "octo"}}
+	_, _, err := record(t, clientOf(t, api.URL), nil).Deliveries(t.Context(), h, "")
+	var missing *github.PermissionError
+	if !errors.As(err, &missing) || !strings.Contains(missing.Permission, "one of the scopes admin:org_hook") {
+		t.Errorf("%v", err)
+	}
+}
+
 // clientOf is a client of a server that is not a githubtest.
 func clientOf(t *testing.T, address string) *github.Client {
 	t.Helper()
@@ -270,7 +364,8 @@ func clientOf(t *testing.T, address string) *github.Client {
 
 func TestOddDeliveriesAreLeftOut(t *testing.T) {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `[{"id":3,"guid":"../x","event":"push"},{"id":2,"guid":"a-1","event":"Push!"},{"id":0,"guid":"a-1","event":"push"},
+		const at = `"delivered_at":"2026-11-21T05:00:00Z"`
+		fmt.Fprint(w, `[{"id":3,"guid":"../x","event":"push",`+at+`},{"id":2,"guid":"a-1","event":"Push!",`+at+`},{"id":0,"guid":"a-1","event":"push",`+at+`},
 			{"id":1,"guid":"a-1","event":"push","status_code":200,"delivered_at":"2026-11-21T05:00:00.25Z","more":[]}]`)
 	}))
 	defer api.Close()

@@ -158,7 +158,9 @@ func pullNumber(ref string) int {
 }
 
 // Head gives the commit that a branch, a tag or an open pull request points at
-// now, asked afresh and at nobody's expense; "" if it is gone or closed.
+// now, asked afresh and without the share; "" if it is gone or closed. If it is
+// where it was, that is free at GitHub: it can be asked for each of many late
+// events of one ref.
 func (r *Record) Head(ctx context.Context, repo event.Repo, ref string) (string, error) {
 	if err := checkRepo(repo); err != nil || repo.ID <= 0 {
 		return "", fmt.Errorf("read %s of %s: it has no id or no valid name", ref, repo.FullName())

@@ -137,6 +137,49 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// TestHeadIsFreeIfUnmoved: of many late events of one ref each asks for it.
+func TestHeadIsFreeIfUnmoved(t *testing.T) {
+	server, client, repo, _ := hello(t)
+	dir := server.GitDir("octo/hello")
+	a := commit(t, dir, "first")
+	b := commit(t, dir, "second", a)
+	repoGit(t, dir, "update-ref", "refs/heads/main", a)
+	server.AddPull("octo/hello", githubtest.Pull{Number: 3, Head: "octo/hello", HeadSHA: a, BaseSHA: a})
+	r := record(t, client, nil)
+	ask := func(want string) {
+		t.Helper()
+		for _, ref := range []string{"refs/heads/main", "refs/pull/3/head"} {
+			if got, err := r.Head(t.Context(), repo, ref); err != nil || got != want {
+				t.Fatalf("%s is at %q (%v)", ref, got, err)
+			}
+		}
+	}
+	for range 5 {
+		ask(a)
+	}
+	repoGit(t, dir, "update-ref", "refs/heads/main", b)
+	server.AddPull("octo/hello", githubtest.Pull{Number: 3, Head: "octo/hello", HeadSHA: b, BaseSHA: a})
+	ask(b)
+	answers := map[int]int{}
+	for _, q := range server.Requests() {
+		answers[q.Status]++
+	}
+	if answers[200] != 4 || answers[304] != 8 {
+		t.Errorf("%v, want 4 that cost and 8 that don't", answers)
+	}
+	t.Run("what else is asked of the same is not taken for it", func(t *testing.T) {
+		found, err := github.NewFound(github.FoundConfig{Record: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := event.Move{Name: "pull_request", Action: "synchronize", Ref: "refs/pull/3/head", Before: a, SHA: b}
+		if e, err := found.Event(t.Context(), repo, m); err != nil || e.SHA != b {
+			t.Errorf("%+v, %v", e, err)
+		}
+		ask(b)
+	})
+}
+
 // scripted answers by path; what is not there is 404.
 func scripted(t *testing.T, answers map[string]string) *github.Client {
 	t.Helper()
