@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -119,15 +121,35 @@ func newLog(w world, settings *config.Agent, secrets *scrub.Scrubber) (zerolog.L
 	return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
 }
 
-// scrubbed takes secrets out of each line. A logger writes whole lines.
+// scrubbed takes secrets out of each line, and writes those characters out that a
+// terminal would obey. A logger writes whole lines.
 type scrubbed struct {
 	to      io.Writer
 	secrets *scrub.Scrubber
 }
 
 func (s scrubbed) Write(p []byte) (int, error) {
-	if _, err := s.to.Write(s.secrets.Bytes(p)); err != nil {
+	if _, err := s.to.Write(legible(s.secrets.Bytes(p))); err != nil {
 		return 0, fmt.Errorf("write the log: %w", err)
 	}
 	return len(p), nil
+}
+
+// legible writes out, as JSON does (\u202e), what turns the direction of writing round
+// and what some terminals take for the beginning of a command. The logger does so
+// itself with all that is below a space. Names of branches may hold such characters.
+func legible(line []byte) []byte {
+	obeyed := func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) || 0x7f <= r && r < 0xa0 }
+	if !bytes.ContainsFunc(line, obeyed) {
+		return line
+	}
+	var out bytes.Buffer
+	for _, r := range string(line) {
+		if obeyed(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.Bytes()
 }
