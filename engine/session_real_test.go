@@ -327,3 +327,31 @@ type Lib struct{ Dir *dagger.Directory }
 
 func (l *Lib) Answer(ctx context.Context) (string, error) { return "from the library", nil }
 `
+
+// TestRealSubmoduleThatCantBeHad: nothing becomes of it by waiting.
+func TestRealSubmoduleThatCantBeHad(t *testing.T) {
+	host := realHost(t)
+	e := newEngine(t, engine.Config{RunnerHost: host, Submodule: func(string, string) bool { return true }})
+	for name, modules := range map[string]string{
+		"no address":        "",
+		"no such commit":    "[submodule \"sub\"]\n\tpath = sub\n\turl = ../../app.git/.git\n",
+		"no such submodule": "[submodule \"sub\"]\n\tpath = sub\n\turl = ../../nothing.git\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			repos := newRepos(t)
+			files := maps.Collect(maps.All(enginetest.Module("conformance")))
+			if modules != "" {
+				files[".gitmodules"] = modules
+			}
+			src := repos.put(t, files)
+			repos.git(t, "-C", "app.git", "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("7", 40)+",sub")
+			repos.git(t, "-C", "app.git", "commit", "-q", "-m", "submodule")
+			src.Tree.Origin.SHA = repos.git(t, "-C", "app.git", "rev-parse", "HEAD")
+			_, err := e.Open(patient(t), engine.Spec{Source: src})
+			var problem *event.Problem
+			if !errors.As(err, &problem) || problem.Public != "the submodules of "+src.Tree.Origin.SHA+" can't be fetched" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

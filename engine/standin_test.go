@@ -144,6 +144,9 @@ func standin(dir, mode string) int {
 	return 0
 }
 
+// strayCommit is one with a submodule that has no address.
+const strayCommit = "5757575757575757575757575757575757575757"
+
 type standinServer struct{ dir, mode, traces, logs string }
 
 func (s *standinServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -179,6 +182,8 @@ func (s *standinServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"data":{"type":{"fields":[{"name":"id"},{"name":"sync"}]}}}`)
 	case strings.Contains(req.Query, "{git(") && s.mode == "no git":
 		io.WriteString(w, `{"errors":[{"message":"failed to fetch: Could not resolve host: git.example.org [traceparent:aa01-bb02]"}],"data":null}`)
+	case strings.Contains(req.Query, "{git(") && strings.Contains(req.Query, strayCommit):
+		io.WriteString(w, `{"errors":[{"message":"failed to checkout  in https://git.example.org/o/n: failed to update submodules: git error: exit status 128 [traceparent:aa01-bb02]"}],"data":null}`)
 	case strings.Contains(req.Query, "asModule") && s.mode == "bad module":
 		io.WriteString(w, `{"errors":[{"message":"exit code: 1","extensions":{"_type":"EXEC_ERROR","cmd":["codegen"],"exitCode":1,"stderr":"starting\nmain.go:3:1: syntax error near hunter22hunter22\n","stdout":""}}],"data":null}`)
 	default:

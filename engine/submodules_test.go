@@ -138,3 +138,23 @@ func TestDefaultPathsAreTheBases(t *testing.T) {
 		t.Errorf("the engine was not told of the commit where it counts: %s", queries)
 	}
 }
+
+// TestASubmoduleWithoutAnAddress ends the repository's own run; of a fork's commit it
+// is an empty folder, as every other one.
+func TestASubmoduleWithoutAnAddress(t *testing.T) {
+	e, dir := newStandin(t, "", engine.Config{})
+	spec := standinSpec(t)
+	spec.Source.Tree.Origin.SHA = strayCommit
+	_, err := e.Open(t.Context(), spec)
+	var problem *event.Problem
+	if !errors.As(err, &problem) || problem.Public != "the submodules of "+strayCommit+" can't be fetched" {
+		t.Errorf("got %v", err)
+	}
+	spec = forkSpec(t, nil)
+	spec.Source.Head.Files = packable{memorySource(t, map[string]string{"a": "1"}).Tree.Files, func(int) (string, error) { return "/data/packs/2", nil }}
+	spec.Source.Head.Origin.SHA = strayCommit
+	r, err := openStandin(t, e, spec).Call(t.Context(), entriesOfSrc)
+	if err != nil || r.Outcome != run.Success || !strings.Contains(noted(t, dir, "queries"), "/data/packs/2") {
+		t.Errorf("got %+v %v", r, err)
+	}
+}

@@ -70,7 +70,11 @@ func (s *Session) src(ctx context.Context) (string, error) {
 	if some {
 		return s.unfollowed(ctx, *head, depth)
 	}
-	return s.treeOf(ctx, "head", head.Origin, depth)
+	id, err := s.treeOf(ctx, "head", head.Origin, depth)
+	if errors.Is(err, errSubmodules) { // without addresses: none could be followed
+		return s.unfollowed(ctx, *head, depth)
+	}
+	return id, err
 }
 
 func (s *Session) treeOf(ctx context.Context, name string, origin run.Origin, depth int) (string, error) {
@@ -119,10 +123,23 @@ func (s *Session) gitTree(ctx context.Context, origin run.Origin, depth int) (st
 	return out.Git.Commit.Tree.ID, nil
 }
 
-// gone tells a commit that is not there any more, which people must hear of,
-// from a code host that can't be reached, which is tried again.
+// errSubmodules: the engine has the commit and could not get its submodules.
+var errSubmodules = errors.New("submodules can't be fetched")
+
+// gone tells a commit that is not there any more, or whose submodules can't be had,
+// which people must hear of, from a code host that can't be reached, which is tried
+// again. Of submodules the engine tells no more than that; they are on the host from
+// which the commit just came.
 func gone(origin run.Origin, err error) error {
 	text := err.Error()
+	if strings.Contains(text, "failed to update submodules") && !errors.Is(err, run.ErrEngineLost) {
+		return &event.Problem{
+			Public: fmt.Sprintf("the submodules of %s can't be fetched", origin.SHA),
+			Hint: "each one needs its address in .gitmodules, a commit that its repository still has, and the agent's credential the right to read that; " +
+				"a folder that was committed with its own .git in it is a submodule without an address",
+			Err: fmt.Errorf("%w: %w", errSubmodules, err),
+		}
+	}
 	for _, sign := range []string{"not our ref", "couldn't find remote ref", "unadvertised object", "sha fetch unsupported"} {
 		if strings.Contains(text, sign) && !errors.Is(err, run.ErrEngineLost) {
 			return &event.Problem{
