@@ -301,12 +301,19 @@ func (a *App) meant(what string, resp *http.Response, body []byte) error {
 	if until, ok := limit(resp, message, a.clock()); ok {
 		return &run.RetryAfter{Until: until, Err: err}
 	}
-	switch resp.StatusCode {
+	switch refused := fmt.Errorf("%w: %w", err, run.ErrRefused); resp.StatusCode {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:
+		if strings.Contains(message, "suspended") {
+			return &event.Problem{
+				Public: "the GitHub App's installation is suspended",
+				Hint:   "who owns the account, or the App, can lift that in its settings, under GitHub Apps",
+				Err:    refused,
+			}
+		}
 		return &event.Problem{
 			Public: "the GitHub App may not do this: it is not installed there, or was not granted the permission",
 			Hint:   "install it for the repository, with contents: read, commit statuses: write, pull requests: read and write",
-			Err:    fmt.Errorf("%w: %w", err, run.ErrRefused),
+			Err:    refused,
 		}
 	}
 	return err

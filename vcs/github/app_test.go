@@ -172,13 +172,12 @@ func TestCheckoutTokensAreNarrow(t *testing.T) {
 			t.Errorf("may (-want +got)\n%s", diff)
 		}
 	}
+	for repo, code := range map[string]int{"hello": http.StatusOK, "world": http.StatusNotFound} {
+		if got := statusOf(t, w.server.APIURL()+"/repos/octo/"+repo+"/branches", hello); got != code {
+			t.Errorf("to read octo/%s is answered %d, want %d", repo, got, code)
+		}
+	}
 	with := client(t, w.server, hello, w.clock)
-	if _, err := with.Statuses(t.Context(), w.hello, appSHA); err != nil {
-		t.Errorf("its own repository can't be read: %v", err)
-	}
-	if _, err := with.Statuses(t.Context(), w.world, appSHA); err == nil {
-		t.Error("another repository can be read")
-	}
 	if err := with.SetStatus(t.Context(), w.hello, appSHA, run.Status{Context: "x", State: run.StatusSuccess}); err == nil {
 		t.Error("it can be written with")
 	}
@@ -198,6 +197,94 @@ func TestCheckoutTokensAreNarrow(t *testing.T) {
 		if _, err := w.app.CheckoutToken(t.Context(), repo); err == nil {
 			t.Errorf("%+v has a token", repo)
 		}
+	}
+}
+
+// statusOf is how a request with a token is answered.
+func statusOf(t *testing.T, address, token string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+func TestTokensAreRenewed(t *testing.T) {
+	w := newAppWorld(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.add(-59*time.Minute - 30*time.Second) // a token is good for half a minute
+	must(w.report(t, w.hello))
+	must(w.report(t, w.hello))
+	if n := len(w.server.Issued()); n != 2 {
+		t.Errorf("%d tokens for two requests, the first of which had a token that ends soon", n)
+	}
+	w.clock.add(59*time.Minute + 30*time.Second)
+	must(w.report(t, w.hello))
+	// The code host's clock is ahead of ours.
+	w.clock.add(time.Hour)
+	if err := w.report(t, w.hello); err == nil || errors.Is(err, run.ErrRefused) {
+		t.Errorf("with an expired token: %v; want an error that may pass", err)
+	}
+	must(w.report(t, w.hello))
+}
+
+func TestAppIsSuspended(t *testing.T) {
+	w := newAppWorld(t)
+	w.server.Suspend(w.id, true)
+	ask := map[string]func() error{
+		"report":   func() error { return w.report(t, w.hello) },
+		"checkout": func() error { _, err := w.app.CheckoutToken(t.Context(), w.hello); return err },
+	}
+	for name, do := range ask {
+		var p *event.Problem
+		if err := do(); !errors.As(err, &p) || p.Public != "the GitHub App's installation is suspended" || !errors.Is(err, run.ErrRefused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.server.Suspend(w.id, false)
+	for name, do := range ask {
+		if err := do(); err != nil {
+			t.Errorf("%s, not suspended any more: %v", name, err)
+		}
+	}
+}
+
+func TestAppMayNotDoEverything(t *testing.T) {
+	w := newAppWorld(t)
+	w.server.Grant(w.made, map[string]string{"metadata": "read", "statuses": "read"})
+	if err := w.report(t, w.hello); !errors.Is(err, run.ErrRefused) || !strings.Contains(err.Error(), "Resource not accessible by integration") {
+		t.Errorf("report: %v", err)
+	}
+	var p *event.Problem
+	if _, err := w.app.CheckoutToken(t.Context(), w.hello); !errors.As(err, &p) || !strings.Contains(p.Hint, "contents: read") {
+		t.Errorf("checkout: %v", err)
+	}
+}
+
+func TestInstallationsHaveLimitsOfTheirOwn(t *testing.T) {
+	w := newAppWorld(t)
+	w.server.Install(w.made, "cat", "pics")
+	w.server.SetOutage(githubtest.Outage{Kind: githubtest.Secondary, Path: "octo/"})
+	var limited *run.RetryAfter
+	if err := w.report(t, w.hello); !errors.As(err, &limited) {
+		t.Errorf("got %v", err)
+	}
+	if err := w.report(t, w.cat); err != nil {
+		t.Errorf("another installation: %v", err)
 	}
 }
 
@@ -229,6 +316,14 @@ func TestAppAsksForNothingElse(t *testing.T) {
 	if _, err := w.client.Repository(t.Context(), w.cat.ID); !errors.Is(err, run.ErrRefused) {
 		t.Errorf("by the id of another's: %v", err)
 	}
+	// Of an organization it is asked as its installation.
+	record, err := github.NewRecord(github.RecordConfig{Client: w.client, App: w.client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := record.FindHooks(t.Context(), "octo", 5, ""); err != nil || len(got) != 1 || got[0].TargetType != "organization" || got[0].TargetID == 0 {
+		t.Errorf("an organization: %+v, %v", got, err)
+	}
 }
 
 func TestAppInParallel(t *testing.T) {
@@ -255,28 +350,37 @@ func TestAppInParallel(t *testing.T) {
 // TestAppKeyStaysAtHome: what is signed goes to the API's host alone, whatever it
 // redirects to.
 func TestAppKeyStaysAtHome(t *testing.T) {
-	seen := make(chan string, 8)
-	evil := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Get("Authorization") }))
-	defer evil.Close()
-	home := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, evil.URL+r.URL.Path, http.StatusTemporaryRedirect)
-	}))
-	defer home.Close()
-	urls, err := github.NewURLs(home.URL, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := github.NewApp(github.AppConfig{URLs: urls, ID: 5, Key: newAppWorld(t).made.Key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := app.CheckoutToken(t.Context(), event.Repo{ID: 1, Owner: "octo", Name: "hello"}); err == nil {
-		t.Error("a token comes from nowhere")
-	}
-	select {
-	case got := <-seen:
-		t.Errorf("another host was sent %q", got)
-	default:
+	key := newAppWorld(t).made.Key
+	for name, leaves := range map[string]string{"when an installation is looked for": "/installation", "when a token is asked for": "/access_tokens"} {
+		t.Run(name, func(t *testing.T) {
+			seen := make(chan string, 8)
+			evil := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Get("Authorization") }))
+			defer evil.Close()
+			home := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, leaves) {
+					http.Redirect(w, r, evil.URL+r.URL.Path, http.StatusTemporaryRedirect)
+					return
+				}
+				_, _ = w.Write([]byte(`{"id": 9}`))
+			}))
+			defer home.Close()
+			urls, err := github.NewURLs(home.URL, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			app, err := github.NewApp(github.AppConfig{URLs: urls, ID: 5, Key: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := app.CheckoutToken(t.Context(), event.Repo{ID: 1, Owner: "octo", Name: "hello"}); err == nil {
+				t.Error("a token comes from nowhere")
+			}
+			select {
+			case got := <-seen:
+				t.Errorf("another host was sent %q", got)
+			default:
+			}
+		})
 	}
 }
 

@@ -74,9 +74,13 @@ func (a *App) via(req *http.Request) (http.RoundTripper, error) {
 }
 
 // concerns is what a path of the API is about: a repository, an organization, the
-// App itself, or nothing of the kind.
+// App itself, or nothing of the kind. Of a user it is asked as of an organization
+// of that name.
 func concerns(path string) string {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
+	if parts[0] == "users" {
+		parts[0] = "orgs"
+	}
 	take := map[string]int{"repos": 3, "repositories": 2, "orgs": 2, "app": 1}[parts[0]]
 	if take == 0 || len(parts) < take {
 		return ""

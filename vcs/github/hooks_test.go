@@ -66,10 +66,15 @@ func TestDeliveries(t *testing.T) {
 	for name, hook := range map[string]githubtest.Hook{
 		"of a repository":    {Repo: "octo/hello"},
 		"of an organization": {Org: "octo"},
-		"of an app":          {AppID: 5},
+		"of an app":          {AppID: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, client, repo, clock := hello(t)
+			app := client
+			if hook.AppID != 0 {
+				w := newAppWorld(t)
+				server, app, repo, clock, hook.AppID = w.server, w.client, w.hello, w.clock, w.made.ID
+			}
 			hook := server.AddHook(hook)
 			lose := func() string {
 				clock.add(time.Second)
@@ -81,7 +86,7 @@ func TestDeliveries(t *testing.T) {
 			for range 230 {
 				want = append([]string{lose()}, want...)
 			}
-			r := record(t, client, func(c *github.RecordConfig) { c.App = client })
+			r := record(t, client, func(c *github.RecordConfig) { c.App = app })
 			list, pages := all(t, r, known(hook, repo))
 			var got []string
 			for _, d := range list {

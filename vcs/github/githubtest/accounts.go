@@ -115,6 +115,14 @@ func (c caller) login() string {
 	return c.user.Login
 }
 
+// budget is whose limits a request counts in: each installation has its own.
+func (c caller) budget() string {
+	if c.issued != nil {
+		return fmt.Sprintf("installation/%d", c.issued.Installation)
+	}
+	return c.login()
+}
+
 func (s *Server) account(r *http.Request) caller {
 	auth := r.Header.Get("Authorization")
 	if auth == "" {
@@ -132,8 +140,8 @@ func (s *Server) account(r *http.Request) caller {
 	if !ok {
 		return s.appCaller(token)
 	}
-	u := *s.users[id]
-	return caller{user: &u, issued: s.issued[token]}
+	u, issued := *s.users[id], s.issued[token]
+	return caller{user: &u, issued: issued, bad: issued.expired(s.cfg.Clock())}
 }
 
 func (s *Server) refuseCredentials(w http.ResponseWriter, r *http.Request) {

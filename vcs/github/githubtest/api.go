@@ -62,6 +62,13 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, who caller) {
 	if s.limited(w, r, who) {
 		return
 	}
+	s.mu.Lock()
+	stopped := who.issued.suspended()
+	s.mu.Unlock()
+	if stopped {
+		problem(w, http.StatusForbidden, suspended)
+		return
+	}
 	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
 }
 
@@ -86,8 +93,25 @@ func (s *Server) inRepo(h repoHandler) handler {
 			s.redirectToID(w, r, at)
 			return
 		}
+		if !who.issued.allows(r.Method, inRepoPath(r)) {
+			problem(w, http.StatusForbidden, "Resource not accessible by integration")
+			return
+		}
 		h(w, r, who, at)
 	}
+}
+
+// inRepoPath is a request's path in its repository.
+func inRepoPath(r *http.Request) string {
+	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/api/v3/"), "/", 4)
+	skip := 3 // repos/owner/name
+	if parts[0] == "repositories" {
+		parts, skip = strings.SplitN(strings.Join(parts, "/"), "/", 3), 2
+	}
+	if len(parts) <= skip {
+		return ""
+	}
+	return parts[skip]
 }
 
 // redirectToID answers as GitHub does for a renamed repository.
@@ -112,8 +136,6 @@ func mayWrite(w http.ResponseWriter, who caller, at *repo) bool {
 		problem(w, http.StatusUnauthorized, "Requires authentication")
 	case at.role(who.user).rank() < RoleWrite.rank():
 		problem(w, http.StatusForbidden, "Resource not accessible by personal access token")
-	case who.issued.narrowed():
-		problem(w, http.StatusForbidden, "Resource not accessible by integration")
 	default:
 		return true
 	}
@@ -208,7 +230,7 @@ func (s *Server) limited(w http.ResponseWriter, r *http.Request, who caller) boo
 		problem(w, http.StatusForbidden, "API rate limit exceeded for user ID 1.")
 		return true
 	}
-	if s.cfg.ContentPerMinute == 0 || r.Method == http.MethodGet {
+	if s.cfg.ContentPerMinute == 0 || r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, "/access_tokens") {
 		return false
 	}
 	for len(q.content) > 0 && now.Sub(q.content[0]) >= time.Minute {
@@ -223,10 +245,10 @@ func (s *Server) limited(w http.ResponseWriter, r *http.Request, who caller) boo
 }
 
 func (s *Server) quotaOf(who caller, now time.Time) *quota {
-	q := s.quota[who.login()]
+	q := s.quota[who.budget()]
 	if q == nil || !now.Before(q.reset) {
 		q = &quota{reset: now.Add(time.Hour).Truncate(time.Second)}
-		s.quota[who.login()] = q
+		s.quota[who.budget()] = q
 	}
 	return q
 }

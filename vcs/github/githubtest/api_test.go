@@ -272,7 +272,11 @@ func TestHooksOfOrganisationsAndApps(t *testing.T) {
 	gh := githubtest.Start(t, githubtest.Config{})
 	gh.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello"})
 	org := gh.AddHook(githubtest.Hook{Org: "octo", URL: "http://127.0.0.1:1"})
-	app := gh.AddHook(githubtest.Hook{AppID: 99, URL: "http://127.0.0.1:1"})
+	made, err := gh.AddApp("checker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := gh.AddHook(githubtest.Hook{AppID: made.ID, URL: "http://127.0.0.1:1"})
 	payload := gh.Payload("octo/hello", "alice", map[string]any{"action": "created", "starred_at": nil})
 	one := gh.Lose(githubtest.Delivery{HookID: org.ID, Event: "star", Payload: payload})
 	two := gh.Lose(githubtest.Delivery{HookID: app.ID, Event: "star", Payload: payload})
@@ -284,17 +288,17 @@ func TestHooksOfOrganisationsAndApps(t *testing.T) {
 		StatusCode   int   `json:"status_code"`
 		Request      struct{ Headers map[string]string }
 	}
-	for name, c := range map[string]struct{ path, guid, target string }{
-		"organisation": {"/orgs/octo/hooks/" + itoa(org.ID), one, "organization"},
-		"App":          {"/app/hook", two, "integration"},
+	for name, c := range map[string]struct{ token, path, guid, target string }{
+		"organisation": {gh.Token(), "/orgs/octo/hooks/" + itoa(org.ID), one, "organization"},
+		"App":          {signed(t, made, "RS256", 0, time.Minute), "/app/hook", two, "integration"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, body := call(t, gh, gh.Token(), "GET", "/api/v3"+c.path+"/deliveries", "")
+			_, body := call(t, gh, c.token, "GET", "/api/v3"+c.path+"/deliveries", "")
 			list := decode[[]delivery](t, body)
 			if len(list) != 1 || list[0].GUID != c.guid || list[0].Action != "created" || list[0].RepositoryID == 0 || list[0].StatusCode != 502 {
 				t.Fatalf("got %s", body)
 			}
-			_, body = call(t, gh, gh.Token(), "GET", "/api/v3"+c.path+"/deliveries/"+itoa(list[0].ID), "")
+			_, body = call(t, gh, c.token, "GET", "/api/v3"+c.path+"/deliveries/"+itoa(list[0].ID), "")
 			if d := decode[delivery](t, body); d.Request.Headers["X-Github-Hook-Installation-Target-Type"] != c.target {
 				t.Errorf("the headers are %v", d.Request.Headers)
 			}

@@ -23,9 +23,20 @@ type App struct {
 	Slug string
 	// Key is its private key in PEM, as GitHub gives it out.
 	Key string
+	// Permissions are those that it asks for, and that its installations have: read
+	// or write, by name.
+	Permissions map[string]string
 
 	public *rsa.PublicKey
 }
+
+// DefaultPermissions are what an App has to be granted for everything that the
+// program does by itself.
+func DefaultPermissions() map[string]string {
+	return map[string]string{"metadata": "read", "contents": "read", "statuses": "write", "pull_requests": "write"}
+}
+
+const suspended = "This installation has been suspended"
 
 // installation is an App in an owner's repositories.
 type installation struct {
@@ -34,6 +45,8 @@ type installation struct {
 	owner string
 	// repos are those that were chosen.
 	repos []int64
+	// suspended: its tokens are refused, and it gets no new ones.
+	suspended bool
 }
 
 // IssuedToken is a token of an installation.
@@ -45,9 +58,13 @@ type IssuedToken struct {
 	// Permissions are those that were asked for; none: all that the App has.
 	Permissions map[string]string
 	Expires     time.Time
+
+	// granted is what it may do, on is the installation.
+	granted map[string]string
+	on      *installation
 }
 
-// AddApp makes an App, installed nowhere.
+// AddApp makes an App, installed nowhere, with [DefaultPermissions].
 func (s *Server) AddApp(slug string) (App, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -56,10 +73,17 @@ func (s *Server) AddApp(slug string) (App, error) {
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := &App{ID: s.id(), Slug: slug, Key: string(text), public: &key.PublicKey}
+	a := &App{ID: s.id(), Slug: slug, Key: string(text), Permissions: DefaultPermissions(), public: &key.PublicKey}
 	s.apps[a.ID] = a
 	s.addUser(User{Login: slug + "[bot]", Type: "Bot"})
 	return *a, nil
+}
+
+// Grant changes what an App asks for, and what its installations have.
+func (s *Server) Grant(app App, permissions map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apps[app.ID].Permissions = permissions
 }
 
 // Install installs an App in some of an owner's repositories, or takes it from the
@@ -101,6 +125,14 @@ func (s *Server) Uninstall(id int64) {
 	}
 }
 
+// Suspend has an installation be suspended, as its owner or the App's can do, or
+// not any more.
+func (s *Server) Suspend(id int64, suspended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.installs[id].suspended = suspended
+}
+
 // Issued are all tokens of installations so far, in order.
 func (s *Server) Issued() []IssuedToken {
 	s.mu.Lock()
@@ -118,13 +150,52 @@ func (t *IssuedToken) reaches(at *repo) bool {
 	return t == nil || slices.Contains(t.Repositories, at.ID)
 }
 
-// narrowed tells whether it may do less than its App.
-func (t *IssuedToken) narrowed() bool { return t != nil && len(t.Permissions) > 0 }
+// may tells whether a token is good for what a permission is needed for; none is
+// one of a person.
+func (t *IssuedToken) may(permission, level string) bool {
+	return t == nil || t.granted[permission] == level || t.granted[permission] == "write"
+}
+
+// expired tells whether a token is not accepted any more.
+func (t *IssuedToken) expired(now time.Time) bool { return t != nil && !now.Before(t.Expires) }
+
+// suspended tells whether a token's installation is.
+func (t *IssuedToken) suspended() bool { return t != nil && t.on.suspended }
+
+// allows tells whether a token is good for a request about a repository, by its
+// path there ("Permissions required for GitHub Apps" in GitHub's docs).
+func (t *IssuedToken) allows(method, path string) bool {
+	level := "write"
+	if method == http.MethodGet {
+		level = "read"
+	}
+	first, rest, _ := strings.Cut(strings.Trim(path, "/"), "/")
+	switch {
+	case first == "" || first == "collaborators":
+		return t.may("metadata", level)
+	case first == "statuses" || first == "commits" && strings.Contains(rest, "/status"):
+		return t.may("statuses", level)
+	case first == "issues":
+		return t.may("issues", level) || t.may("pull_requests", level)
+	case first == "pulls":
+		return t.may("pull_requests", level)
+	case first == "hooks":
+		return t.may("repository_hooks", level)
+	}
+	return t.may("contents", level)
+}
 
 // appCaller is who signed a JSON web token, or nobody. The lock is held.
 func (s *Server) appCaller(token string) caller {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
+		return caller{bad: true}
+	}
+	var head struct {
+		Algorithm string `json:"alg"`
+	}
+	header, err := base64.RawURLEncoding.DecodeString(parts[0])
+	if err != nil || json.Unmarshal(header, &head) != nil || head.Algorithm != "RS256" {
 		return caller{bad: true}
 	}
 	var claims struct {
@@ -192,7 +263,11 @@ func (s *Server) getInstallation(w http.ResponseWriter, r *http.Request, who cal
 		ofRepo := at != nil && slices.Contains(in.repos, at.ID)
 		ofOrg := r.PathValue("repo") == "" && r.PathValue("repoid") == "" && strings.EqualFold(in.owner, r.PathValue("owner"))
 		if in.app.ID == who.app.ID && (ofRepo || ofOrg) {
-			write(w, http.StatusOK, map[string]any{"id": in.id, "app_id": in.app.ID, "account": map[string]any{"login": in.owner}})
+			out := map[string]any{"id": in.id, "app_id": in.app.ID, "account": map[string]any{"login": in.owner}, "suspended_at": nil}
+			if in.suspended {
+				out["suspended_at"] = s.cfg.Clock().UTC().Format(time.RFC3339)
+			}
+			write(w, http.StatusOK, out)
 			return
 		}
 	}
@@ -222,9 +297,20 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, who caller) {
 		problem(w, http.StatusNotFound, "Not Found")
 		return
 	}
+	if in.suspended {
+		problem(w, http.StatusForbidden, suspended)
+		return
+	}
 	t := &IssuedToken{
 		Token: fmt.Sprintf("ghs_%030d", s.id()), Installation: id, Repositories: in.repos, Permissions: asked.Permissions,
-		Expires: s.cfg.Clock().Add(time.Hour).Truncate(time.Second),
+		Expires: s.cfg.Clock().Add(time.Hour).Truncate(time.Second), granted: in.app.Permissions, on: in,
+	}
+	for name, level := range asked.Permissions {
+		if had := in.app.Permissions[name]; had != level && had != "write" {
+			problem(w, http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
+			return
+		}
+		t.granted = asked.Permissions
 	}
 	if asked.Repositories != nil {
 		t.Repositories = asked.Repositories
@@ -237,5 +323,5 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, who caller) {
 	}
 	s.issued[t.Token] = t
 	s.tokens[t.Token] = s.userByLogin(in.app.Slug + "[bot]").ID
-	write(w, http.StatusCreated, map[string]any{"token": t.Token, "expires_at": t.Expires.UTC().Format(time.RFC3339), "permissions": t.Permissions})
+	write(w, http.StatusCreated, map[string]any{"token": t.Token, "expires_at": t.Expires.UTC().Format(time.RFC3339), "permissions": t.granted})
 }

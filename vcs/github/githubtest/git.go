@@ -40,7 +40,11 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, who caller) {
 	push := m[4] == "git-receive-pack" || r.URL.Query().Get("service") == "git-receive-pack"
 	s.mu.Lock()
 	at, moved := s.find(m[1] + "/" + m[2])
-	allowed := at != nil && at.visible(who) && (!push || at.role(who.user).rank() >= RoleWrite.rank())
+	level := "read"
+	if push {
+		level = "write"
+	}
+	allowed := at != nil && at.visible(who) && (!push || at.role(who.user).rank() >= RoleWrite.rank()) && who.issued.may("contents", level) && !who.issued.suspended()
 	visible := at != nil && at.visible(who)
 	var dir, name string
 	if at != nil {

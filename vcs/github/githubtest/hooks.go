@@ -85,18 +85,27 @@ func (s *Server) hookRoutes(route func(string, repoHandler)) {
 		return func(w http.ResponseWriter, r *http.Request, who caller) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if who.user == nil {
+			if who.user == nil || !who.issued.may("organization_hooks", "read") {
 				problem(w, http.StatusNotFound, "Not Found")
 				return
 			}
 			h(w, r, who)
 		}
 	}
+	asApp := func(h handler) handler {
+		return func(w http.ResponseWriter, r *http.Request, who caller) {
+			if signed(w, who) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				h(w, r, who)
+			}
+		}
+	}
 	s.handle("GET /api/v3/orgs/{org}/hooks", locked(s.listOrgHooks))
 	s.handle("GET /api/v3/orgs/{org}/hooks/{hook}/deliveries", locked(s.listDeliveries))
 	s.handle("GET /api/v3/orgs/{org}/hooks/{hook}/deliveries/{delivery}", locked(s.getDelivery))
-	s.handle("GET /api/v3/app/hook/deliveries", locked(s.listDeliveries))
-	s.handle("GET /api/v3/app/hook/deliveries/{delivery}", locked(s.getDelivery))
+	s.handle("GET /api/v3/app/hook/deliveries", asApp(s.listDeliveries))
+	s.handle("GET /api/v3/app/hook/deliveries/{delivery}", asApp(s.getDelivery))
 }
 
 func pathID(r *http.Request, name string) int64 {
@@ -138,7 +147,7 @@ func events(h *Hook) []string {
 }
 
 // kept are the attempts of the request's hook that are not too old, newest first.
-func (s *Server) kept(r *http.Request) []SentDelivery {
+func (s *Server) kept(r *http.Request, who caller) []SentDelivery {
 	hook := pathID(r, "hook")
 	oldest := s.cfg.Clock().Add(-72 * time.Hour)
 	var list []SentDelivery
@@ -146,7 +155,7 @@ func (s *Server) kept(r *http.Request) []SentDelivery {
 		h := s.hooks[d.HookID]
 		mine := d.HookID == hook
 		if r.PathValue("hook") == "" {
-			mine = h != nil && h.Repo == "" && h.Org == ""
+			mine = h != nil && h.Repo == "" && h.Org == "" && h.AppID == who.app.ID
 		}
 		if mine && d.At.After(oldest) {
 			list = append(list, d)
@@ -156,8 +165,8 @@ func (s *Server) kept(r *http.Request) []SentDelivery {
 }
 
 // listDeliveries pages by cursor: the id of the first delivery of the page.
-func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, _ caller) {
-	list := s.kept(r)
+func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, who caller) {
+	list := s.kept(r, who)
 	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
 		at := slices.IndexFunc(list, func(d SentDelivery) bool { return "v1_"+strconv.FormatInt(d.ID, 10) == cursor })
 		if at < 0 {
@@ -180,8 +189,8 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, _ caller
 	answer(w, r, http.StatusOK, out)
 }
 
-func (s *Server) getDelivery(w http.ResponseWriter, r *http.Request, _ caller) {
-	for _, d := range s.kept(r) {
+func (s *Server) getDelivery(w http.ResponseWriter, r *http.Request, who caller) {
+	for _, d := range s.kept(r, who) {
 		if d.ID == pathID(r, "delivery") {
 			out := deliveryJSON(d)
 			out["request"] = map[string]any{"headers": flat(d.Headers), "payload": json.RawMessage(d.Payload)}
@@ -194,8 +203,8 @@ func (s *Server) getDelivery(w http.ResponseWriter, r *http.Request, _ caller) {
 }
 
 // redeliver sends a delivery again, to where its hook delivers.
-func (s *Server) redeliver(w http.ResponseWriter, r *http.Request, _ caller) {
-	for _, d := range s.kept(r) {
+func (s *Server) redeliver(w http.ResponseWriter, r *http.Request, who caller) {
+	for _, d := range s.kept(r, who) {
 		if d.ID == pathID(r, "delivery") {
 			h := s.hooks[d.HookID]
 			again := Delivery{
