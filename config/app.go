@@ -23,16 +23,17 @@ const (
 	maxKeySize = 64 << 10
 )
 
-// app reads the GitHub App's id and key; zero: there is none. A key in a file
+// app reads the GitHub App's id and key; zero: there is none. Who works needs the
+// key; others need the id alone, to know what the App does itself. A key in a file
 // counts as taken from then on, like one in a variable.
-func (e *Environment) app() (id int64, key string, err error) {
+func (e *Environment) app(works bool) (id int64, key string, err error) {
 	number, key, file := strings.TrimSpace(e.values[appVariable]), e.values[appKeyVariable], strings.TrimSpace(e.values[appKeyFileVariable])
 	switch {
 	case number == "" && strings.TrimSpace(key) == "" && file == "":
 		return 0, "", nil
 	case number == "":
 		return 0, "", &event.Problem{Public: "a GitHub App's key is set, and " + appVariable + " is not", Hint: appVariable + " stands in the App's settings, as App ID"}
-	case strings.TrimSpace(key) == "" && file == "":
+	case works && strings.TrimSpace(key) == "" && file == "":
 		return 0, "", &event.Problem{
 			Public: appVariable + " is set, and neither " + appKeyFileVariable + " nor " + appKeyVariable,
 			Hint:   "make a private key in the App's settings, and name the .pem file with " + appKeyFileVariable,

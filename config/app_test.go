@@ -50,6 +50,17 @@ func TestAppInsteadOfAToken(t *testing.T) {
 	}
 }
 
+func TestAReceiverNeedsNoKey(t *testing.T) {
+	e, _ := environment(t, "GITHUB_APP_ID=12", "X_HUB_SIGNATURE=s")
+	c, err := e.Credentials(config.Role{Receives: true})
+	if err != nil || c.AppID != 12 || c.AppKey != "" {
+		t.Errorf("App %d, %v", c.AppID, err)
+	}
+	if _, err := e.Credentials(config.Role{Works: true}); err == nil {
+		t.Error("who works needs no key")
+	}
+}
+
 func TestAppThatIsNotWhole(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.pem")
 	large := filepath.Join(t.TempDir(), "large.pem")

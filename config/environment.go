@@ -182,7 +182,7 @@ func (e *Environment) Credentials(r Role) (Credentials, error) {
 		CloudToken: e.values[cloudVariable],
 	}
 	var err error
-	if c.AppID, c.AppKey, err = e.app(); err != nil {
+	if c.AppID, c.AppKey, err = e.app(r.Works); err != nil {
 		return c, err
 	}
 	app := c.AppID != 0

@@ -35,6 +35,10 @@ func (a *agent) makeRecoverer(w world, receiver *github.Receiver) error {
 	if err != nil {
 		return &event.Problem{Public: "--recover-hook: " + err.Error()}
 	}
+	if a.app != nil {
+		// Its own webhook may never have got through.
+		named = append(named, recovery.Named{Of: "app"})
+	}
 	if a.recoverer.sweeper, err = recovery.New(recovery.Config{
 		Vendor: "github", Host: record, Finder: record, Parser: receiver,
 		Hooks: a.store, Gaps: a.store, Events: a.store, Summary: a.store, Turns: a.store,

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/franela/pocketci/vcs/github/githubtest"
 )
 
 // appCommands are the commands of scripts about a GitHub App.
@@ -20,7 +22,7 @@ func appCommands() map[string]func(*testscript.TestScript, bool, []string) {
 }
 
 // cmdApp makes a GitHub App that is installed in an owner's repositories, and has
-// the agent be that instead of an account: app owner [name…]
+// the agent be that instead of an account. HOOK_ID is its webhook: app owner [name…]
 func cmdApp(ts *testscript.TestScript, _ bool, args []string) {
 	gh := hubOf(ts)
 	app, err := gh.AddApp("pocketci-app")
@@ -34,6 +36,8 @@ func cmdApp(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv(name, "")
 	}
 	ts.Setenv("KEY", strings.Split(app.Key, "\n")[1])
+	h := gh.AddHook(githubtest.Hook{AppID: app.ID, URL: ts.Getenv("HOOK") + "/", Secret: "s3cret"})
+	ts.Setenv("HOOK_ID", strconv.FormatInt(h.ID, 10))
 }
 
 // cmdTokens checks that there is a token that reads the contents of one repository

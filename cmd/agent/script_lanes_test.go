@@ -111,7 +111,7 @@ func cmdReplies(ts *testscript.TestScript, _ bool, args []string) {
 	re := regexp.MustCompile(args[2])
 	count := func() (n int, all []string) {
 		for _, c := range gh.Comments(args[0]) {
-			if c.Login != gh.Login() {
+			if c.Login != gh.Login() && c.Login != "pocketci-app[bot]" {
 				continue
 			}
 			all = append(all, c.Body)

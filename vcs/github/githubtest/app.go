@@ -30,6 +30,9 @@ type App struct {
 	public *rsa.PublicKey
 }
 
+// bot is the App's account.
+func (a App) bot() string { return a.Slug + "[bot]" }
+
 // DefaultPermissions are what an App has to be granted for everything that the
 // program does by itself.
 func DefaultPermissions() map[string]string {
@@ -75,7 +78,7 @@ func (s *Server) AddApp(slug string) (App, error) {
 	defer s.mu.Unlock()
 	a := &App{ID: s.id(), Slug: slug, Key: string(text), Permissions: DefaultPermissions(), public: &key.PublicKey}
 	s.apps[a.ID] = a
-	s.addUser(User{Login: slug + "[bot]", Type: "Bot"})
+	s.addUser(User{Login: a.bot(), Type: "Bot"})
 	return *a, nil
 }
 
@@ -101,7 +104,7 @@ func (s *Server) Install(app App, owner string, repos ...string) int64 {
 		in = &installation{id: s.id(), app: s.apps[app.ID], owner: owner}
 		s.installs[in.id] = in
 	}
-	bot := s.userByLogin(app.Slug + "[bot]")
+	bot := s.userByLogin(app.bot())
 	in.repos = nil
 	for _, name := range repos {
 		if at, _ := s.find(owner + "/" + name); at != nil {
@@ -322,6 +325,6 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, who caller) {
 		}
 	}
 	s.issued[t.Token] = t
-	s.tokens[t.Token] = s.userByLogin(in.app.Slug + "[bot]").ID
+	s.tokens[t.Token] = s.userByLogin(in.app.bot()).ID
 	write(w, http.StatusCreated, map[string]any{"token": t.Token, "expires_at": t.Expires.UTC().Format(time.RFC3339), "permissions": t.granted})
 }

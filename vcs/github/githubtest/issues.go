@@ -140,7 +140,14 @@ func (c Comment) updated() time.Time {
 
 func (s *Server) commentJSON(c Comment) map[string]any {
 	at := c.At.UTC().Format(time.RFC3339)
+	var via any
+	for _, app := range s.apps {
+		if app.bot() == c.Login {
+			via = map[string]any{"id": app.ID, "slug": app.Slug, "name": app.Slug}
+		}
+	}
 	return map[string]any{
+		"performed_via_github_app": via,
 		"id": c.ID, "body": c.Body, "user": s.userJSON(s.userByLogin(c.Login)),
 		"url":        fmt.Sprintf("%s/repos/%s/issues/comments/%d", s.APIURL(), c.Repo, c.ID),
 		"issue_url":  fmt.Sprintf("%s/repos/%s/issues/%d", s.APIURL(), c.Repo, c.Number),
