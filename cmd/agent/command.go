@@ -81,7 +81,7 @@ func serveCommand(w world, env *config.Environment) *cobra.Command {
 		Long: "Takes webhooks, verifies and keeps them, and calls the functions of the repository's\n" +
 			"Dagger module whose names say that they handle the event.\n\n" +
 			"Each flag is also a variable: --data-dir is POCKETCI_DATA_DIR. GITHUB_USERNAME, GITHUB_TOKEN\n" +
-			"and X_HUB_SIGNATURE are required in the environment.",
+			"(or GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY_FILE) and X_HUB_SIGNATURE are required in the environment.",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -14,7 +14,7 @@ func receiveCommand(w world, env *config.Environment) *cobra.Command {
 	c := roleCommand(w, env, config.Role{Receives: true}, &settings)
 	c.Use, c.Short = "receive", "Only take webhooks in; agents that work share the database"
 	c.Long = "Verifies webhooks and keeps them in the database that --store names. Needs no git, no engine and no\n" +
-		"token: GITHUB_USERNAME and X_HUB_SIGNATURE are required in the environment."
+		"token: GITHUB_USERNAME (or GITHUB_APP_ID) and X_HUB_SIGNATURE are required in the environment."
 	settings.BindReceive(c.Flags(), w.machine)
 	return c
 }
@@ -25,8 +25,8 @@ func workCommand(w world, env *config.Environment) *cobra.Command {
 	c := roleCommand(w, env, config.Role{Works: true}, &settings)
 	c.Use, c.Short = "work", "Only work events off that other agents keep in the same database"
 	c.Long = "Works off what agents keep in the database that --store names, and reports it. Takes no webhooks:\n" +
-		"GITHUB_USERNAME and GITHUB_TOKEN are required in the environment. Each agent needs a data folder of\n" +
-		"its own, for mirrors and caches."
+		"GITHUB_USERNAME and GITHUB_TOKEN (or GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY_FILE) are required in the\n" +
+		"environment. Each agent needs a data folder of its own, for mirrors and caches."
 	settings.BindWork(c.Flags(), w.machine)
 	return c
 }
