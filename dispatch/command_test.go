@@ -98,6 +98,7 @@ func TestWhatIsNotObeyed(t *testing.T) {
 		"another sender":            {func(_ *forked, e *event.Event) { e.Sender = eve }, approve, run.CommandIgnored, "somebody else than its author"},
 		"another author":            {remark(func(c *run.Comment) { c.Author = eve }), approve, run.CommandIgnored, "not what its delivery says"},
 		"an author with the login":  {remark(func(c *run.Comment) { c.Author.ID = 66 }), approve, run.CommandIgnored, "not what its delivery says"},
+		"a bot, as it turns out":    {remark(func(c *run.Comment) { c.Author.Bot = true }), approve, run.CommandIgnored, "not what its delivery says"},
 		"another pull request":      {remark(func(c *run.Comment) { c.PullRequest = 10 }), approve, run.CommandIgnored, "not what its delivery says"},
 		"another text":              {remark(func(c *run.Comment) { c.Body = "no" }), approve, run.CommandIgnored, "was edited"},
 		"edited to the same":        {remark(func(c *run.Comment) { c.Edited = true }), approve, run.CommandIgnored, "was edited"},
