@@ -19,8 +19,10 @@ type Coverage struct {
 	Recovered int `json:"recovered"`
 	// Refused were delivered and not taken: unsigned, not JSON, too large.
 	Refused int `json:"refused"`
-	// Gaps did not reach us and were not recovered (yet).
-	Gaps int `json:"gaps"`
+	// Gaps did not reach us and were not recovered (yet); Pending of them are still
+	// to be fetched.
+	Gaps    int `json:"gaps"`
+	Pending int `json:"pending"`
 	// Found moves of refs had no delivery at all; they are not in Events.
 	Found int `json:"found"`
 	// Hooks and Repositories are what is looked at, each with its own numbers.
@@ -66,6 +68,9 @@ func (c Coverage) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d h: %s, %s delivered, %s recovered, %s", int(c.To.Sub(c.From).Round(time.Hour)/time.Hour),
 		count(c.Events, "event"), thousands(c.Delivered), thousands(c.Recovered), count(c.Gaps, "gap"))
+	if c.Pending > 0 {
+		fmt.Fprintf(&b, " (%s to be fetched)", thousands(c.Pending))
+	}
 	if c.Refused > 0 {
 		fmt.Fprintf(&b, ", %s refused", thousands(c.Refused))
 	}
@@ -73,7 +78,11 @@ func (c Coverage) String() string {
 		fmt.Fprintf(&b, "; %s found without a delivery", count(c.Found, "move"))
 	}
 	for _, h := range c.Hooks {
-		if h.Problem != "" {
+		switch {
+		case h.Problem == "":
+		case strings.Contains(h.Problem, h.Name()):
+			b.WriteString("; " + h.Problem)
+		default:
 			fmt.Fprintf(&b, "; %s: %s", h.Name(), h.Problem)
 		}
 		if !h.Unread.To.IsZero() && h.Unread.To.After(c.From) {

@@ -118,6 +118,21 @@ func newOffice(t testing.TB, change ...func(*web.Config)) *office {
 		All:     []run.Run{pushed(), waiting(), recorded()},
 		Reports: map[string][]run.Report{pushed().Event.ID: reports()},
 	}}
+	covered := event.Coverage{
+		Span: event.Span{From: noon.Add(-72 * time.Hour), To: noon}, Events: 1204, Delivered: 1201, Recovered: 3, Found: 4,
+		Hooks: []event.HookCoverage{
+			{
+				Vendor: "github", Hook: event.Hook{ID: 4711, TargetType: "repository", TargetID: hello.ID}, Of: "octo/hello",
+				Events: 1204, Delivered: 1201, Recovered: 3, ReadAt: noon.Add(-2 * time.Minute),
+			},
+			{
+				Vendor: "github", Hook: event.Hook{ID: 4712, TargetType: "organization", TargetID: 9919}, Of: "octo",
+				Problem: "GitHub does not show the deliveries of webhook 4712 of octo: it is gone, or the agent's credential may not read it",
+				Hint:    "the agent's credential needs the organization permission \"Webhooks: read\" (classic tokens: admin:org_hook) of an owner of the organization",
+			},
+		},
+		Repositories: []event.RepoCoverage{{Vendor: "github", ID: hello.ID, Name: "octo/hello", ReadAt: noon.Add(-4 * time.Minute)}},
+	}
 	cfg := web.Config{
 		Reader: o.reader,
 		Status: webtest.Status{
@@ -126,6 +141,7 @@ func newOffice(t testing.TB, change ...func(*web.Config)) *office {
 			Store:      web.Store{Writable: true, Waiting: 1, WALBytes: 4 << 20, FreeBytes: 12 << 30},
 			Engine:     web.Engine{Problem: "no engine can be reached"},
 			Outbox:     web.Outbox{Waiting: 4, Dead: 1, Failing: 1, LastError: "502 Bad Gateway", LimitedUntil: noon.Add(time.Hour)},
+			Coverage:   &covered, Covered: covered.String(),
 		},
 		Token: token, Listen: "127.0.0.1:8081", Log: zerolog.New(zerolog.SyncWriter(&o.log)),
 	}

@@ -499,3 +499,79 @@ func TestGitHubIsDown(t *testing.T) {
 	w.rounds()
 	w.wants("webhook push", "recovered push", "recovered tag")
 }
+
+// TestMoreThanTheShare: 600 deliveries of three days were missed, and GitHub may be
+// asked 250 times an hour: it takes hours. The newest is in at once, what is missed
+// meanwhile soon, refs are looked at, no hour has more than its share, and GitHub
+// forgets nothing before it is fetched.
+func TestMoreThanTheShare(t *testing.T) {
+	const missed, share = 600, 250
+	w := newWorld(t)
+	w.log, w.share = zerolog.Nop(), share
+	w.draw()
+	w.push(main, "")
+	var guids []string
+	lose := func() {
+		guids = append(guids, w.gh.Lose(githubtest.Delivery{HookID: w.hook.ID, Event: "issues", Payload: w.gh.Payload(repoName, "octo", map[string]any{
+			"action": "opened", "issue": map[string]any{"number": len(guids) + 1},
+		})}))
+	}
+	for range missed {
+		lose()
+		w.db.Pass(7 * time.Minute)
+	}
+	stored := func(guids ...string) int {
+		t.Helper()
+		ids := make([]string, len(guids))
+		for i, guid := range guids {
+			ids[i] = "github:" + guid
+		}
+		return len(ok(w.store.Known(t.Context(), ids))(t))
+	}
+	cost := func() (n int) {
+		for _, r := range w.gh.Requests() {
+			if r.Status != http.StatusNotModified {
+				n++
+			}
+		}
+		return n
+	}
+	began := w.db.Clock.Now()
+	spent := map[time.Duration]int{}
+	for {
+		before, after := cost(), w.db.Clock.Now().Sub(began)
+		w.sweep()
+		if _, err := w.reconciler.Round(t.Context()); err != nil {
+			t.Fatalf("refs after %s: %v", after, err)
+		}
+		spent[after.Truncate(time.Hour)] += cost() - before
+		c := ok(w.sweeper.Coverage(t.Context()))(t)
+		if after == 0 && (stored(guids[0], guids[missed-1]) != 2 || c.Pending != c.Gaps || c.Gaps < missed-share) {
+			t.Errorf("after the first sweep: %s", c)
+		}
+		if after%time.Hour == 0 {
+			t.Logf("after %s: %s", after, c)
+		}
+		if c.Gaps == 0 {
+			break
+		}
+		if after == 4*time.Hour {
+			t.Fatalf("after %s: %s", after, c)
+		}
+		if after == 30*time.Minute {
+			lose()
+		}
+		if after == 65*time.Minute && stored(guids[missed]) != 1 {
+			t.Error("what was missed meanwhile is not in")
+		}
+		w.db.Pass(recover.DefaultEvery)
+	}
+	if got := stored(guids...); got != len(guids) {
+		t.Errorf("%d of %d are in", got, len(guids))
+	}
+	for hour, n := range spent {
+		if n > share {
+			t.Errorf("%d requests in the hour after %s", n, hour)
+		}
+	}
+}

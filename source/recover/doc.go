@@ -29,7 +29,13 @@
 //
 // # Guarantees
 //
-//   - Events are appended in the order in which they were first attempted.
+//   - Events are appended in the order in which they were first attempted. Of more
+//     than 200 that are missing the newest, which somebody waits for, and the oldest,
+//     which the code host forgets first, take turns. What is outdated by then is a
+//     question of ancestry, not of this order (package refs).
+//   - Fetching ends when hooks are to be read again: thousands of missing events
+//     don't keep what is missed meanwhile from being noticed. What is left is told,
+//     in the log and as [event.Coverage].Pending.
 //   - What a hook's record showed, and how far it was read (the cursor), are
 //     written in one transaction before anything is fetched. A crash, a disk or a
 //     network that fails at any point costs nothing but the repetition: the cursor
@@ -41,9 +47,11 @@
 //     not repaired.
 //   - A hook that can't be read for lack of a permission is told with the
 //     permission's name, and tried again after an hour. It delays no other.
-//   - At most Config.Share requests an hour: with many hooks sweeps are further
-//     apart. A limit of the code host ends a sweep; the next goes on with what was
-//     tried longest ago.
+//   - Reading hooks takes at most half of Config.Share requests an hour: with many
+//     hooks sweeps are further apart. That there are no more than the share in all
+//     is for the Host to see to; when it says so (run.RetryAfter.Ours), the next
+//     sweep fetches the rest. A limit of the code host ends a sweep, and the next
+//     one waits for it; it goes on with what was tried longest ago.
 //   - A sweep that was interrupted for longer than the code host remembers leaves a
 //     time of which nobody can know: [event.Coverage] says which.
 //

@@ -14,32 +14,68 @@ import (
 // rest is left to the next sweep.
 const patience = 3
 
-// fetch takes in what is missing, in the order of the first attempts.
-func (s *Sweeper) fetch(ctx context.Context, hooks []event.KnownHook) error {
+// inOrder is how many missing events are fetched in the order of their first
+// attempts.
+const inOrder = 200
+
+// inTurns puts missing events, the oldest first, in the order in which they are
+// fetched. That takes hours if they are thousands, so then the newest, which
+// somebody waits for, and the oldest, which the code host forgets first, take turns.
+// However few can be fetched at a time, neither keeps the other waiting.
+func inTurns(missing [][]event.Reception) [][]event.Reception {
+	if len(missing) <= inOrder {
+		return missing
+	}
+	list := make([][]event.Reception, 0, len(missing))
+	for i, j := 0, len(missing)-1; i <= j; i, j = i+1, j-1 {
+		list = append(list, missing[j])
+		if i < j {
+			list = append(list, missing[i])
+		}
+	}
+	return list
+}
+
+// fetch takes in what is missing, and says how much of it is left to the next
+// sweeps: what is beyond the share of requests, or beyond the time after which
+// hooks are to be read again, counted from begun.
+func (s *Sweeper) fetch(ctx context.Context, hooks []event.KnownHook, begun time.Time) (left int, err error) {
 	missing, err := s.missing(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	missing = inTurns(missing)
 	byID := make(map[int64]event.KnownHook, len(hooks))
 	for _, h := range hooks {
 		byID[h.ID] = h
 	}
 	var errs []error
 	failed := 0
-	for _, receptions := range missing {
+	for i, receptions := range missing {
+		if s.Clock().Sub(begun) >= s.Every {
+			return len(missing) - i, errors.Join(errs...)
+		}
 		switch err := s.recover(ctx, receptions, byID); {
 		case err == nil:
 			failed = 0
+		case ours(err): // hooks may be read all the same
+			return len(missing) - i, errors.Join(errs...)
 		case stops(err):
-			return errors.Join(append(errs, err)...)
+			return len(missing) - i, errors.Join(append(errs, err)...)
 		default:
 			errs = append(errs, err)
 			if failed++; failed == patience {
-				return errors.Join(errs...)
+				return len(missing) - i - 1, errors.Join(errs...)
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return 0, errors.Join(errs...)
+}
+
+// ours tells that the agent's own bound was reached, and not the code host's.
+func ours(err error) bool {
+	var limit *run.RetryAfter
+	return errors.As(err, &limit) && limit.Ours
 }
 
 // missing gives what is missing and may be taken in now, each event with all

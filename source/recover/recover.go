@@ -221,10 +221,20 @@ func (s *Sweeper) run(ctx context.Context, ended chan<- struct{}) {
 
 // Coverage says which events of the window reached us.
 func (s *Sweeper) Coverage(ctx context.Context) (event.Coverage, error) {
-	c, err := s.Summary.Coverage(ctx, s.Clock().UTC().Add(-s.Window))
+	now := s.Clock().UTC()
+	c, err := s.Summary.Coverage(ctx, now.Add(-s.Window))
 	if err != nil {
 		return event.Coverage{}, err
 	}
+	missing, err := s.Gaps.Missing(ctx, s.Vendor, now.Add(-s.MaxAge))
+	if err != nil {
+		return event.Coverage{}, err
+	}
+	guids := map[string]bool{}
+	for _, r := range missing {
+		guids[r.GUID] = true
+	}
+	c.Pending = min(len(guids), c.Gaps) // what came meanwhile is no gap, and settled by the next sweep
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range s.named {

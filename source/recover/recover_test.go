@@ -469,6 +469,123 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// many is a world in which many deliveries were missed, a minute between them.
+func many(t *testing.T, n int, change func(*recover.Config)) *world {
+	t.Helper()
+	w := newWorld(t, change)
+	w.deliver(1, "first")
+	for i := range n {
+		w.db.Pass(time.Minute)
+		w.host.Add(attempt(1, fmt.Sprintf("m-%04d", i), 502))
+	}
+	return w
+}
+
+// TestOfManyTheEndsFirst: what somebody waits for, and what the code host forgets
+// first.
+func TestOfManyTheEndsFirst(t *testing.T) {
+	for missed, inTurns := range map[int]bool{200: false, 201: true, 450: true} {
+		w := many(t, missed, nil)
+		w.sweep()
+		var want []string
+		for i := range missed {
+			switch at := i / 2; {
+			case !inTurns:
+				want = append(want, fmt.Sprintf("1 %d", i+2)) // the first one arrived
+			case i%2 == 0:
+				want = append(want, fmt.Sprintf("1 %d", missed-1-at+2))
+			default:
+				want = append(want, fmt.Sprintf("1 %d", at+2))
+			}
+		}
+		if diff := cmp.Diff(want, w.gets()); diff != "" {
+			t.Errorf("of %d (-want +got)\n%s", missed, diff)
+		}
+	}
+}
+
+// TestOwnBoundDelaysNoList: when the share of requests is used up, what is left is
+// told, and hooks are read as often as ever.
+func TestOwnBoundDelaysNoList(t *testing.T) {
+	var log strings.Builder
+	w := many(t, 9, func(c *recover.Config) { c.Log = zerolog.New(&log) })
+	fetched := 0
+	w.host.Fail(func(ask string) error {
+		if !strings.HasPrefix(ask, "get") {
+			return nil
+		}
+		if fetched++; fetched%5 == 0 {
+			return &run.RetryAfter{Until: w.db.Clock.Now().Add(time.Hour), Ours: true, Err: errors.New("the share is used up")}
+		}
+		return nil
+	})
+	if next := w.sweep(); next != 5*minute {
+		t.Errorf("the next sweep is in %s", next)
+	}
+	if got, want := w.coverage().String(), "72 h: 10 events, 1 delivered, 4 recovered, 5 gaps (5 to be fetched)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if !strings.Contains(log.String(), `"left":5`) || strings.Contains(log.String(), `"warn"`) {
+		t.Errorf("logged %s", log.String())
+	}
+	w.db.Pass(5 * minute)
+	w.host.Add(attempt(1, "meanwhile", 502))
+	w.sweep()
+	if got := w.coverage().String(); got != "72 h: 11 events, 1 delivered, 8 recovered, 2 gaps (2 to be fetched)" {
+		t.Error(got)
+	}
+}
+
+// TestArrivedMeanwhile: what one hook missed and another one delivered is no gap,
+// and nothing to be fetched.
+func TestArrivedMeanwhile(t *testing.T) {
+	w := newWorld(t, nil)
+	w.deliver(1, "a")
+	w.deliver(2, "b")
+	w.host.Add(attempt(1, "x", 502))
+	w.host.Fail(func(ask string) error {
+		if strings.HasPrefix(ask, "get") {
+			return errors.New("no answer")
+		}
+		return nil
+	})
+	_, _ = w.sweeper.Sweep(t.Context())
+	if got := w.coverage().String(); got != "72 h: 3 events, 2 delivered, 0 recovered, 1 gap (1 to be fetched)" {
+		t.Error(got)
+	}
+	w.deliver(2, "x")
+	w.host.Fail(func(ask string) error {
+		if ask == "list 1" {
+			return errors.New("no answer")
+		}
+		return nil
+	})
+	w.broken.fail = failing("settle", errors.New("the disk is full"))
+	_, _ = w.sweeper.Sweep(t.Context())
+	if got := w.coverage().String(); got != "72 h: 3 events, 3 delivered, 0 recovered, 0 gaps; webhook 1 of octo/hello: it can't be read now" {
+		t.Error(got)
+	}
+}
+
+// TestLongSweep: fetching ends when hooks are to be read again.
+func TestLongSweep(t *testing.T) {
+	w := many(t, 20, nil)
+	w.host.Fail(func(ask string) error {
+		if strings.HasPrefix(ask, "get") {
+			w.db.Pass(minute)
+		}
+		return nil
+	})
+	w.host.Asked()
+	for sweeps, want := range []int{5, 5, 5, 5, 0} {
+		w.sweep()
+		asked := w.host.Asked()
+		if len(asked)-len(lists(asked)) != want || len(lists(asked)) == 0 {
+			t.Errorf("sweep %d asked %v", sweeps, asked)
+		}
+	}
+}
+
 // TestUnreadable: a hook that can't be read is told with the reason, not asked in
 // each sweep, and delays no other.
 func TestUnreadable(t *testing.T) {
@@ -591,7 +708,7 @@ func TestUnfetchable(t *testing.T) {
 		return nil
 	})
 	w.sweep()
-	if got := w.coverage().String(); got != "72 h: 5 events, 1 delivered, 0 recovered, 3 gaps, 1 refused" {
+	if got := w.coverage().String(); got != "72 h: 5 events, 1 delivered, 0 recovered, 3 gaps (1 to be fetched), 1 refused" {
 		t.Error(got)
 	}
 	if got := w.gets(); len(got) != 4 {

@@ -57,7 +57,11 @@ func (s *Sweeper) Sweep(ctx context.Context) (next time.Duration, err error) {
 	if stops(looked) {
 		return s.after(next, looked), looked
 	}
-	fetched := s.fetch(ctx, hooks)
+	left, fetched := s.fetch(ctx, hooks, begun)
+	if left > 0 {
+		s.Log.Info().Int("left", left).Dur("again_in", s.after(next, fetched)).
+			Msg("missed deliveries are left to the next sweeps")
+	}
 	s.report(ctx, s.Clock().Sub(begun))
 	err = errors.Join(looked, fetched)
 	return s.after(next, err), err
