@@ -155,23 +155,40 @@ func TestOrderOfRecords(t *testing.T) {
 }
 
 func TestWithoutAnEngineItWaitsAtNoCost(t *testing.T) {
-	w := newWorld(t, function("onGithubPush"))
-	var up atomic.Bool
-	w.engine.OpenErr = func() error {
-		if up.Load() {
-			return nil
-		}
-		return fmt.Errorf("dial: %w", run.ErrNoEngine)
-	}
-	w.start(t)
-	w.store.Add(push("github:1"))
-	w.until(t, "github:1", func(r run.Run) bool { return waiting(r) && r.Waits == "an engine" })
-	up.Store(true)
-	r := w.until(t, "github:1", done)
-	if r.Outcome != run.Success || r.Attempt != 1 {
-		t.Errorf("outcome %s, attempt %d; want success at the first attempt", r.Outcome, r.Attempt)
+	away := fmt.Errorf("dial: %w", run.ErrNoEngine)
+	for name, arrange := range map[string]func(w *world, err func() error){
+		"loading the module": func(w *world, err func() error) { w.engine.TableErr = err },
+		"opening a session":  func(w *world, err func() error) { w.engine.OpenErr = err },
+		"making a call": func(w *world, err func() error) {
+			w.engine.Do = func(context.Context, dispatch.Spec, run.Call) (run.Result, error) {
+				return run.Result{Outcome: run.Success}, err()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, function("onGithubPush"))
+			var up atomic.Bool
+			var looks atomic.Int64
+			arrange(w, func() error {
+				if looks.Add(1); up.Load() {
+					return nil
+				}
+				return away
+			})
+			w.start(t)
+			w.store.Add(push("github:1"))
+			w.until(t, "github:1", func(r run.Run) bool { return waiting(r) && r.Waits == "an engine" && looks.Load() > maxAttempts })
+			up.Store(true)
+			r := w.until(t, "github:1", done)
+			if r.Outcome != run.Success || r.Attempt != 1 || r.Lost != 0 {
+				t.Errorf("outcome %s, attempt %d, lost %d; want success at the first attempt, 0", r.Outcome, r.Attempt, r.Lost)
+			}
+		})
 	}
 }
+
+// maxAttempts is more than a run has if they cost something.
+const maxAttempts = 5
 
 func TestALostEngineIsTriedAgain(t *testing.T) {
 	tests := map[string]struct {

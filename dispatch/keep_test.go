@@ -49,6 +49,17 @@ func TestAStoppedAgentCancelsFirst(t *testing.T) {
 	first := make(chan context.Context, 1)
 	var calls atomic.Int64
 	late := make(chan error, 1)
+	var checkouts atomic.Int64
+	w.config.Repositories = slowly{w.repos, func(context.Context) error {
+		if checkouts.Add(1) == 2 {
+			before := <-first
+			first <- before
+			if context.Cause(before) == nil {
+				t.Error("another run's commit is got before the old call was cancelled")
+			}
+		}
+		return nil
+	}}
 	w.engine.Do = func(ctx context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
 		if s.EventID == "github:1" && calls.Add(1) == 1 {
 			first <- ctx
@@ -77,6 +88,63 @@ func TestAStoppedAgentCancelsFirst(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{1, 1}, w.attempts("github:1")); diff != "" {
 		t.Errorf("attempts (-want +got)\n%s", diff)
+	}
+}
+
+// TestAStepThatComesTooLate is not written: the run goes back as it was.
+func TestAStepThatComesTooLate(t *testing.T) {
+	c := newClock()
+	w := newWorld(t, function("onGithubPush"))
+	w.on(c)
+	var checkouts atomic.Int64
+	w.config.Repositories = slowly{w.repos, func(context.Context) error {
+		if checkouts.Add(1) == 1 {
+			c.pass(31 * time.Second) // of a minute
+		}
+		return nil
+	}}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	if r := w.until(t, "github:1", done); r.Outcome != run.Success || r.Attempt != 1 || checkouts.Load() != 2 {
+		t.Errorf("%s at attempt %d after %d checkouts; want success, 1, 2", r.Outcome, r.Attempt, checkouts.Load())
+	}
+	if first := w.store.History("github:1")[0]; first.State != run.Queued || first.SHA != "" {
+		t.Errorf("the first step is %+v; want the run given back", first)
+	}
+}
+
+// TestALeaseThatIsHalfOverIsNotRenewed before its calls are cancelled.
+func TestALeaseThatIsHalfOverIsNotRenewed(t *testing.T) {
+	c := newClock()
+	w := newWorld(t, function("onGithubPush"))
+	w.on(c)
+	w.store.LeaseFor = 120 * time.Millisecond
+	call := make(chan context.Context, 1)
+	var calls atomic.Int64
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+		if calls.Add(1) > 1 {
+			return run.Result{Outcome: run.Success}, nil
+		}
+		c.pass(61 * time.Millisecond)
+		call <- ctx
+		<-ctx.Done()
+		return run.Result{Outcome: run.Cancelled}, nil
+	}
+	w.store.FailRenew = func() error {
+		select {
+		case ctx := <-call:
+			if context.Cause(ctx) == nil {
+				t.Error("the lease is renewed while its call goes on")
+				return run.ErrLeaseLost
+			}
+		default:
+		}
+		return nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	if r := w.until(t, "github:1", done); r.Outcome != run.Success || calls.Load() != 2 {
+		t.Errorf("%s after %d calls; want success after 2", r.Outcome, calls.Load())
 	}
 }
 
@@ -229,6 +297,49 @@ func TestAStoreThatStaysAway(t *testing.T) {
 	away.Store(false)
 	if r := w.until(t, "github:1", done); r.Outcome != run.Success || r.Attempt != 1 || calls.Load() != 2 {
 		t.Errorf("%s at attempt %d after %d calls; want success, 1, 2", r.Outcome, r.Attempt, calls.Load())
+	}
+}
+
+// TestAStoreThatHangs: the calls are cancelled in time though the renewal does
+// not come back.
+func TestAStoreThatHangs(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.store.LeaseFor = 200 * time.Millisecond
+	in, cancelled := make(chan struct{}), make(chan error, 1)
+	var calls atomic.Int64
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+		if calls.Add(1) > 1 {
+			return run.Result{Outcome: run.Success}, nil
+		}
+		close(in)
+		<-ctx.Done()
+		cancelled <- context.Cause(ctx)
+		return run.Result{Outcome: run.Cancelled}, nil
+	}
+	w.store.FailRenew = func() error {
+		select {
+		case <-in:
+		default:
+			return nil
+		}
+		timer := time.NewTimer(5 * time.Second)
+		defer timer.Stop()
+		select {
+		case cause := <-cancelled:
+			cancelled <- cause
+			return errors.New("too late")
+		case <-timer.C:
+			t.Error("the call goes on while the renewal hangs")
+			return run.ErrLeaseLost
+		}
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	if r := w.until(t, "github:1", done); r.Outcome != run.Success || r.Attempt != 1 || calls.Load() != 2 {
+		t.Errorf("%s at attempt %d after %d calls; want success, 1, 2", r.Outcome, r.Attempt, calls.Load())
+	}
+	if cause := <-cancelled; fmt.Sprint(cause) != "the lease was not renewed for half its time" {
+		t.Errorf("cancelled by %v", cause)
 	}
 }
 
