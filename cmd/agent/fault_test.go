@@ -71,7 +71,7 @@ func TestFaultOnPostgreSQL(t *testing.T) {
 		Outage: func() func() { pg.Stop(t); return func() { pg.Start(t) } },
 	}
 	if *faultFull {
-		c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 400, 25, 3, 3, 2
+		c.Happenings, c.Kills, c.Stops, c.Ends, c.Rounds = 870, 50, 5, 5, 2
 	}
 	try(t, c)
 }
@@ -100,7 +100,7 @@ func try(t *testing.T, c fault.Config) {
 	}
 	report, err := fault.Run(t.Context(), c)
 	if report != nil {
-		t.Logf("\n%s", report)
+		t.Logf("TABLE:\n%s", report)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,10 @@
 //
 // It runs the root module and the helper module with shuffled order and, where a
 // C compiler is at hand (the race detector needs one), with the race detector. It
-// prints the output of what fails, then each skipped test with its reason, then
-// one closing line: "N passed, N failed, N skipped". It exits 1 if anything failed.
+// prints the output of what fails, then the tables that tests logged (the fault
+// test's: what was sent, accepted, called, lost), then each skipped test with its
+// reason, then one closing line: "N passed, N failed, N skipped". It exits 1 if
+// anything failed.
 package main
 
 import (

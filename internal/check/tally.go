@@ -27,6 +27,8 @@ type record struct {
 type tally struct {
 	passed, failed, skipped int
 	skips                   []string
+	// tables are what tests measured or tried, each under the test's name.
+	tables []string
 }
 
 // test runs go test in a module's folder and counts. It tells whether go test
@@ -86,6 +88,9 @@ func (t *tally) end(w io.Writer, rec record, output []string) {
 		}
 		return
 	}
+	if text := table(output); text != "" {
+		t.tables = append(t.tables, rec.Test+"\n"+text)
+	}
 	switch rec.Action {
 	case "pass":
 		t.passed++
@@ -113,8 +118,30 @@ func reason(output []string) string {
 	return strings.Join(said, " ")
 }
 
+// table is what a test logged after a line that ends with "TABLE:".
+func table(output []string) string {
+	var b strings.Builder
+	in := false
+	for line := range strings.Lines(strings.Join(output, "")) {
+		text := strings.TrimRight(line, "\n")
+		switch {
+		case strings.HasSuffix(text, "TABLE:"):
+			in = true
+		case in && strings.HasPrefix(text, "        "): // go test indents what was logged
+			b.WriteString(strings.TrimPrefix(line, "      "))
+		default:
+			in = false
+		}
+	}
+	return b.String()
+}
+
 // print ends the report.
 func (t *tally) print(w io.Writer) {
+	if len(t.tables) > 0 {
+		slices.Sort(t.tables)
+		fmt.Fprintf(w, "\n%s\n", strings.Join(t.tables, "\n"))
+	}
 	if len(t.skips) > 0 {
 		fmt.Fprintln(w, "\nSKIPPED, and why:")
 		slices.Sort(t.skips)
