@@ -67,6 +67,9 @@ func TestAFullDisk(t *testing.T) {
 	if ready, body, err := fetch(v.hook+"/readyz", ""); code != http.StatusServiceUnavailable || ready != http.StatusServiceUnavailable {
 		t.Errorf("below the floor: delivery %d, readyz %d %s %v; want 503", code, ready, body, err)
 	}
+	if _, status := v.vitals(t); status.Deliveries.Refused[http.StatusServiceUnavailable] != 1 {
+		t.Errorf("counted %+v; want one refused", status.Deliveries.Refused)
+	}
 	fill(t, dir, 0)
 	end()
 	v.until(t, "the result can't be written", func() bool { return strings.Contains(v.log.String(), "can't record a step of a run; trying again") })

@@ -131,6 +131,33 @@ func (v *victim) state(t *testing.T, id string) (s struct {
 	return s
 }
 
+// vitals are what /readyz and the API's status tell of the store and of what was refused.
+type vitals struct {
+	Store struct {
+		WALBytes  int64 `json:"wal_bytes"`
+		FreeBytes int64 `json:"free_bytes"`
+	}
+	Deliveries struct{ Refused map[int]int }
+}
+
+func (v *victim) vitals(t *testing.T) (ready, status vitals) {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(v.dir, "data", "api-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, into := range map[string]*vitals{v.hook + "/readyz": &ready, v.api + "/api/status": &status} {
+		_, body, err := fetch(url, strings.TrimSpace(string(token)))
+		if err == nil {
+			err = json.Unmarshal([]byte(body), into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ready, status
+}
+
 // deliver posts a push and gives the answer's code and the event's id.
 func (v *victim) deliver(t *testing.T, guid, before, after string) (int, string) {
 	t.Helper()
@@ -288,6 +315,10 @@ func TestABrokenDisk(t *testing.T) {
 		code, _, err := fetch(v.hook+"/readyz", "")
 		return err == nil && code == http.StatusServiceUnavailable
 	})
+	ready, status := v.vitals(t)
+	if ready.Store.WALBytes <= 0 || ready.Store.FreeBytes <= 0 || status.Deliveries.Refused[http.StatusServiceUnavailable] != 2 {
+		t.Errorf("readyz %+v, status %+v; want the log's size, the free space, 2 refused", ready, status)
+	}
 	_ = v.cmd.Process.Kill()
 	<-v.ended
 	v.start(t)
