@@ -148,7 +148,7 @@ func (s *Server) commentJSON(c Comment) map[string]any {
 	}
 	return map[string]any{
 		"performed_via_github_app": via,
-		"id": c.ID, "body": c.Body, "user": s.userJSON(s.userByLogin(c.Login)),
+		"id":                       c.ID, "body": c.Body, "user": s.userJSON(s.userByLogin(c.Login)),
 		"url":        fmt.Sprintf("%s/repos/%s/issues/comments/%d", s.APIURL(), c.Repo, c.ID),
 		"issue_url":  fmt.Sprintf("%s/repos/%s/issues/%d", s.APIURL(), c.Repo, c.Number),
 		"html_url":   fmt.Sprintf("%s/%s/issues/%d#issuecomment-%d", s.URL, c.Repo, c.Number, c.ID),
