@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -226,45 +225,18 @@ func operatorsHome(t *testing.T) string {
 	return home
 }
 
-// send delivers an event and gives its id.
-func (a *agent) send(t testing.TB, event string, payload []byte) string {
-	t.Helper()
-	got, err := a.gh.Deliver(t.Context(), githubtest.Delivery{URL: a.hook + "/", Secret: "s3cret", Event: event, Payload: payload})
-	if err != nil || got.Code != http.StatusAccepted {
-		t.Fatalf("deliver %s: %v, %d %s", event, err, got.Code, got.Body)
-	}
-	return "github:" + got.GUID
-}
-
-// await waits until an event is as it should be.
-func (a *agent) await(t testing.TB, id string, ok func(web.Event) bool) web.Event {
-	t.Helper()
-	limit := time.After(patience)
-	for {
-		e := a.event(t, id)
-		if ok(e) {
-			return e
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-limit:
-			t.Fatalf("%s does not get there: %s, waits for %q", id, e.State, e.WaitsFor)
-		}
-	}
-}
-
 // approved has the pull request approved, and looks at what comes of it.
 func approved(t *testing.T, a *agent, r *repository) {
-	pull := a.send(t, "pull_request", a.gh.PullRequestPayload("octo/hello", 7, "opened", ""))
-	waits := a.await(t, pull, func(e web.Event) bool { return e.State == "waiting" })
+	pull := a.hand(t, "pull_request", a.gh.PullRequestPayload("octo/hello", 7, "opened", ""))
+	waits := a.until(t, pull, "waits", func(e web.Event) bool { return e.State == "waiting" })
 	if waits.WaitsFor != "approval of "+r.sha || waits.Trust != "untrusted" || len(waits.Decisions) != 0 {
 		t.Fatalf("%s, %s, %d decisions", waits.WaitsFor, waits.Trust, len(waits.Decisions))
 	}
-	comment := a.send(t, "issue_comment", a.gh.CommentPayload(a.gh.AddComment("octo/hello", 7, "mona", "/ok-to-test "+r.sha)))
-	if c := a.await(t, comment, func(e web.Event) bool { return e.Command != nil }).Command; c.Verdict != "done" {
+	comment := a.hand(t, "issue_comment", a.gh.CommentPayload(a.gh.AddComment("octo/hello", 7, "mona", "/ok-to-test "+r.sha)))
+	if c := a.until(t, comment, "is obeyed", func(e web.Event) bool { return e.Command != nil }).Command; c.Verdict != "done" {
 		t.Fatalf("command: %+v", c)
 	}
-	e := a.await(t, pull, func(e web.Event) bool { return e.State == "done" })
+	e := a.until(t, pull, "has ended", ended)
 
 	if c := call(t, e, "srcOnGithubPullRequest"); c.Value != ".env .gitmodules ci/ ci/dagger.json ci/go.mod ci/main.go from-the-fork.txt main.go pocketci.yaml sub/" {
 		t.Errorf("src: %s %q %q", c.Outcome, c.Value, c.Error)
