@@ -68,6 +68,17 @@ func (p *places) Checkout(_ context.Context, e event.Event) (run.Tree, error) {
 	return run.Tree{SHA: at, Files: files, HasDiff: e.Diff != event.DiffNone, Changes: []string{"a.go"}}, nil
 }
 
+// policy remembers what the settings were read of: the event's ref, the tree's commit.
+type policy struct {
+	dispatch.Policy
+	read chan string
+}
+
+func (p policy) Settings(ctx context.Context, e event.Event, t run.Tree) (run.Settings, error) {
+	p.read <- strings.TrimSpace(e.Ref + " " + t.SHA)
+	return p.Policy.Settings(ctx, e, t)
+}
+
 // forked is a world with a pull request of eve's fork, and all that may run it.
 type forked struct {
 	*world
@@ -141,11 +152,16 @@ func TestAnApprovedCommitRunsInItsLane(t *testing.T) {
 	f.away.Do = func(context.Context, dispatch.Spec, run.Call) (run.Result, error) {
 		return run.Result{Outcome: run.Failure, Error: "a stranger's words"}, nil
 	}
+	read := policy{f.config.Policy, make(chan string, 10)}
+	f.config.Policy = read
 	f.approve(t, approvalOf(fromFork("github:1")))
 	f.start(t)
 	f.store.Add(fromFork("github:1"))
 	r := f.until(t, "github:1", done)
 
+	if of := <-read.read; of != trunkSHA || len(read.read) != 0 {
+		t.Errorf("settings are of %q, and %d more", of, len(read.read))
+	}
 	want := []string{"refs/pull/9/head " + sha, "refs/heads/main " + baseSHA, trunkSHA}
 	if diff := cmp.Diff(want, f.checkedOut()); diff != "" {
 		t.Errorf("places (-want +got)\n%s", diff)
