@@ -11,9 +11,9 @@ import (
 	"github.com/franela/pocketci/run"
 )
 
-// aloneWait is how long a run waits for everybody else's calls to end before it
-// is called beside them after all: nothing new is begun in the meantime.
-const aloneWait = 10 * time.Minute
+// defaultAloneWait is how long a run waits for everybody else's calls to end
+// before it is called beside them after all: nothing new is begun in the meantime.
+const defaultAloneWait = 10 * time.Minute
 
 // errAloneWait is the cause of a wait for being alone that took too long.
 var errAloneWait = errors.New("the other calls did not end in time")
@@ -29,7 +29,7 @@ func (t *task) places(ctx context.Context) (_ *semaphore.Weighted, leave func(),
 		return t.calls, func() {}, nil
 	}
 	all := int64(max(1, t.MaxCalls))
-	timed, cancel := context.WithTimeoutCause(ctx, aloneWait, errAloneWait)
+	timed, cancel := context.WithTimeoutCause(ctx, t.AloneWait, errAloneWait)
 	defer cancel()
 	if err := t.calls.Acquire(timed, all); err != nil {
 		if ctx.Err() != nil {

@@ -188,3 +188,32 @@ func TestWhatRanWhenTheEngineDiedRunsAlone(t *testing.T) {
 		t.Errorf("attempt %d, lost %d, beside others: %t, calls together: %t; want 3, 2, false, false", r.Attempt, r.Lost, beside.Load(), together.Load())
 	}
 }
+
+// TestToBeAloneIsNotWaitedForForEver: a call of others that goes on holds a run
+// that lost its engine up for a while only.
+func TestToBeAloneIsNotWaitedForForEver(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.config.AloneWait = 20 * time.Millisecond
+	in, release := make(chan struct{}), make(chan struct{})
+	var heavy atomic.Int64
+	w.engine.Do = func(_ context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
+		if s.EventID == "github:long" {
+			close(in)
+			<-release
+			return run.Result{Outcome: run.Success}, nil
+		}
+		if heavy.Add(1) == 1 {
+			return run.Result{}, fmt.Errorf("EOF: %w", run.ErrEngineLost)
+		}
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:long"))
+	<-in
+	w.store.Add(push("github:heavy"))
+	if r := w.until(t, "github:heavy", done); r.Outcome != run.Success || r.Attempt != 2 {
+		t.Errorf("%s at attempt %d; want success at 2", r.Outcome, r.Attempt)
+	}
+	close(release)
+	w.until(t, "github:long", done)
+}

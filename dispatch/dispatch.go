@@ -52,6 +52,9 @@ type Config struct {
 	// Calm is how long the agent has to live before it works on a run that agents
 	// died with more than once; 0: 10 seconds. See dead.go.
 	Calm time.Duration
+	// AloneWait is how long a run that lost its engine waits for the other calls to
+	// end, so that its own are made alone; 0: 10 minutes. See alone.go.
+	AloneWait time.Duration
 	// DryRun stops after the decisions.
 	DryRun bool
 	// Scrub takes secrets out of a text before it is stored or logged.
@@ -86,6 +89,9 @@ func New(c Config) *Dispatcher {
 	}
 	if c.Calm <= 0 {
 		c.Calm = defaultCalm
+	}
+	if c.AloneWait <= 0 {
+		c.AloneWait = defaultAloneWait
 	}
 	return &Dispatcher{Config: c, calls: semaphore.NewWeighted(int64(max(1, c.MaxCalls)))}
 }

@@ -209,11 +209,39 @@ func TestAResultThatHasComeIsKept(t *testing.T) {
 	}
 }
 
+// TestAResultThatComesAsItIsCancelledIsKept: it has come all the same.
+func TestAResultThatComesAsItIsCancelledIsKept(t *testing.T) {
+	for _, outcome := range []run.Outcome{run.Success, run.Failure} {
+		t.Run(string(outcome), func(t *testing.T) {
+			c := newClock()
+			w := newWorld(t, function("onGithubPush"))
+			w.on(c)
+			in := make(chan struct{})
+			var calls atomic.Int64
+			w.engine.Do = func(ctx context.Context, s dispatch.Spec, _ run.Call) (run.Result, error) {
+				if s.EventID == "github:1" && calls.Add(1) == 1 {
+					close(in)
+					<-ctx.Done()
+				}
+				return run.Result{Outcome: outcome}, nil
+			}
+			w.start(t)
+			w.store.Add(push("github:1"))
+			<-in
+			c.pass(31 * time.Second)
+			w.store.Add(push("github:2")) // Its worker notices.
+			if r := w.until(t, "github:1", done); r.Outcome != outcome || calls.Load() != 1 {
+				t.Errorf("%s after %d calls; want %s after one", r.Outcome, calls.Load(), outcome)
+			}
+		})
+	}
+}
+
 // TestOneAgentNeverWorksTwiceOnARun: a lease that ran out in our own hands is
 // given to another of our workers only after the first one has let go.
 func TestOneAgentNeverWorksTwiceOnARun(t *testing.T) {
 	w := newWorld(t, function("onGithubPush"))
-	in := make(chan struct{})
+	in, second := make(chan struct{}), make(chan struct{})
 	var now, most, calls atomic.Int64
 	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
 		most.Store(max(most.Load(), now.Add(1)))
@@ -221,8 +249,15 @@ func TestOneAgentNeverWorksTwiceOnARun(t *testing.T) {
 		if calls.Add(1) == 1 {
 			close(in)
 			<-ctx.Done()
+			timer := time.NewTimer(100 * time.Millisecond) // It takes its time to end.
+			defer timer.Stop()
+			select {
+			case <-second:
+			case <-timer.C:
+			}
 			return run.Result{Outcome: run.Cancelled}, nil
 		}
+		close(second)
 		return run.Result{Outcome: run.Success}, nil
 	}
 	w.start(t)
