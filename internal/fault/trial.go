@@ -32,7 +32,7 @@ type Config struct {
 	// Clients deliver at once.
 	Clients int
 	// Kills are kill -9 at random moments, Stops are SIGSTOP for longer than half
-	// a lease, Ends are SIGTERM; Rounds is how often each named point is gone through.
+	// a lease (than lease and grace if there is a Rival), Ends are SIGTERM; Rounds is how often each named point is gone through.
 	Kills, Stops, Ends, Rounds int
 	// Lease is how long leases last.
 	Lease time.Duration
@@ -337,7 +337,7 @@ func (t *trial) step(ctx context.Context, s step, share int) error {
 	case "stop":
 		pause(ctx, s.after)
 		t.agent.signal(syscall.SIGSTOP)
-		pause(ctx, t.Lease*5/8)
+		pause(ctx, t.stopped())
 		t.agent.signal(syscall.SIGCONT)
 		pause(ctx, s.after)
 		t.report.Stopped++
@@ -363,6 +363,16 @@ func (t *trial) step(ctx context.Context, s step, share int) error {
 		return fmt.Errorf("%w by itself: %w", errDied, t.agent.exit)
 	}
 	return nil
+}
+
+// stopped is for how long a stopped agent stands still: longer than half its
+// lease, or, if another one is there to take its work, until that has happened
+// and its claims on reports are over, too.
+func (t *trial) stopped() time.Duration {
+	if t.second != nil {
+		return t.Lease * 5 / 2
+	}
+	return t.Lease * 5 / 8
 }
 
 // begin starts the agent, and again if it finds no store: whoever supervises it
