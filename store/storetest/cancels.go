@@ -19,6 +19,7 @@ func cancelTests() map[string]func(*testing.T, *Database) {
 		"and comes too late after another end":       cancelLate,
 		"and what was given back ends at once":       cancelGivenBack,
 		"and a rescued run is told":                  cancelRescued,
+		"and who lost the run is not told":           cancelOfAnother,
 		"gives open calls a result":                  cancelledCalls,
 		"lets the next one of the group go":          cancelWakes,
 		"of what waits for a person, by a newer one": cancelsWaiting,
@@ -168,6 +169,22 @@ func cancelRescued(t *testing.T, d *Database) {
 	d.Pass(LeaseFor + Grace)
 	if w := lease(t, s); w.Cancel != "enough" {
 		t.Errorf("to be cancelled: %q", w.Cancel)
+	}
+}
+
+func cancelOfAnother(t *testing.T, d *Database) {
+	s := d.Open(t)
+	a := onPull(1, 7, "opened", commitA)
+	add(t, s, a)
+	former := leased(t, s, a)
+	d.Pass(LeaseFor + Grace)
+	l := leased(t, s, a)
+	cancel(t, s, 7, "cancelled by mona", 1)
+	if stops := heed(t, s, former); len(stops) != 0 {
+		t.Errorf("who lost it is told %+v", stops)
+	}
+	if stops := heed(t, s, former, l); len(stops) != 1 || stops[0].Why != "cancelled by mona" {
+		t.Errorf("who has it is told %+v", stops)
 	}
 }
 
