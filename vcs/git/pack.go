@@ -33,8 +33,10 @@ type packed struct {
 	// make makes one; nil: none can be.
 	make func(ctx context.Context, depth int) (string, error)
 
-	mu     sync.Mutex
+	making sync.Mutex // held by who makes one, or removes all
+	mu     sync.Mutex // never held for long
 	closed bool
+	end    context.CancelCauseFunc // of the one that is made
 	dirs   map[int]string
 }
 
@@ -43,30 +45,50 @@ func (p *packed) get(ctx context.Context, depth int) (string, error) {
 	if p.make == nil {
 		return "", errNoPack
 	}
+	p.making.Lock()
+	defer p.making.Unlock()
+	ctx, dir, err := p.begin(ctx, depth)
+	if dir != "" || err != nil {
+		return dir, err
+	}
+	dir, err = p.make(ctx, depth)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end(nil)
+	p.end = nil
+	if err == nil {
+		p.dirs[depth] = dir
+	}
+	return dir, err
+}
+
+// begin gives the folder for a depth if there is one, else the context to make it in.
+func (p *packed) begin(ctx context.Context, depth int) (context.Context, string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return "", os.ErrClosed
+		return ctx, "", os.ErrClosed
 	}
 	if dir := p.dirs[depth]; dir != "" {
-		return dir, nil
-	}
-	dir, err := p.make(ctx, depth)
-	if err != nil {
-		return "", err
+		return ctx, dir, nil
 	}
 	if p.dirs == nil {
 		p.dirs = map[int]string{}
 	}
-	p.dirs[depth] = dir
-	return dir, nil
+	ctx, p.end = context.WithCancelCause(ctx)
+	return ctx, "", nil
 }
 
-// close removes the folders.
+// close ends the making of one, and removes the folders.
 func (p *packed) close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
+	if p.end != nil {
+		p.end(os.ErrClosed)
+	}
+	p.mu.Unlock()
+	p.making.Lock()
+	defer p.making.Unlock()
 	var errs []error
 	for _, dir := range p.dirs {
 		errs = append(errs, os.RemoveAll(dir))

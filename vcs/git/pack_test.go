@@ -1,8 +1,10 @@
 package git
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -167,6 +169,34 @@ func TestPacksGo(t *testing.T) {
 	h.mirrors()
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("after a restart: %v", err)
+	}
+}
+
+// TestClosingEndsPacking: whoever packs must not keep a run that is over.
+func TestClosingEndsPacking(t *testing.T) {
+	h, first, second := hostWithSubmodules(t, gittest.Options{})
+	tree := h.mustCheckout(h.pull(first, second))
+	asked, over := make(chan struct{}, 10), make(chan struct{})
+	h.srv.Before(func(http.ResponseWriter, *http.Request) bool {
+		asked <- struct{}{}
+		<-over
+		return true
+	})
+	defer close(over)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := tree.Files.(Packer).Pack(t.Context(), 1)
+		ended <- err
+	}()
+	<-asked
+	if err := tree.Files.(io.Closer).Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("packing ended with %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(h.dir, packsDir)); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
