@@ -31,6 +31,13 @@
 //     leading dashes, and are never quoted, changed or taken for an option. Refs obey
 //     the rules of git check-ref-format or are refused; shas are hexadecimal.
 //
+// # Packs
+//
+// What has submodules can be had without them: [Packer] fetches a commit, contents
+// and all, into a repository of its own, without files, whose index is the commit's.
+// Whoever restores the files gets submodules as empty folders. Packs are below
+// Dir/packs, and are removed when the tree is closed or at the next start.
+//
 // # Credentials
 //
 // They reach git by its process's environment only: not by arguments, which every
