@@ -74,29 +74,32 @@ func (t *task) pending(plans []plan) []*batch {
 func (t *task) open(ctx context.Context, batches []*batch, attempt int) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, b := range batches {
-		g.Go(func() error {
-			tree := b.plan.source.Subject()
-			trigger, err := Trigger(t.run.Event, TriggerFacts{
-				SHA: tree.SHA, Trust: t.run.Trust, Attempt: attempt,
-				HasDiff: tree.HasDiff, Changes: tree.Changes, Deleted: tree.Deleted,
-			})
-			if err != nil {
-				return fmt.Errorf("write the eventTrigger of %s: %w", t.run.Event.ID, err)
-			}
-			b.session, err = t.engine().Open(gctx, Spec{
-				EventID: t.run.Event.ID,
-				Module:  b.plan.module.Name,
-				Source:  b.plan.source,
-				Secrets: needed(b.plan.secrets, b.calls),
-				Trigger: trigger,
-			})
-			if err != nil {
-				return fmt.Errorf("open a session for module %s: %w", b.plan.module.Path, err)
-			}
-			return nil
-		})
+		g.Go(func() error { return guarded(func() error { return t.openOne(gctx, b, attempt) }) })
 	}
 	return g.Wait()
+}
+
+// openOne opens a batch's session.
+func (t *task) openOne(ctx context.Context, b *batch, attempt int) error {
+	tree := b.plan.source.Subject()
+	trigger, err := Trigger(t.run.Event, TriggerFacts{
+		SHA: tree.SHA, Trust: t.run.Trust, Attempt: attempt,
+		HasDiff: tree.HasDiff, Changes: tree.Changes, Deleted: tree.Deleted,
+	})
+	if err != nil {
+		return fmt.Errorf("write the eventTrigger of %s: %w", t.run.Event.ID, err)
+	}
+	b.session, err = t.engine().Open(ctx, Spec{
+		EventID: t.run.Event.ID,
+		Module:  b.plan.module.Name,
+		Source:  b.plan.source,
+		Secrets: needed(b.plan.secrets, b.calls),
+		Trigger: trigger,
+	})
+	if err != nil {
+		return fmt.Errorf("open a session for module %s: %w", b.plan.module.Path, err)
+	}
+	return nil
 }
 
 // needed are the secrets that the calls declare, and no others.

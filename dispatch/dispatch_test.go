@@ -340,6 +340,16 @@ func TestHowRunsEnd(t *testing.T) {
 			},
 			state: run.Done, outcome: run.Errored, problem: "internal error of pocketci",
 		},
+		"a bug in opening a session": {
+			arrange: func(w *world) { w.engine.OpenErr = func() error { panic("a bug") } },
+			state:   run.Done, outcome: run.Errored, problem: "internal error of pocketci",
+		},
+		"a bug in a call": {
+			arrange: func(w *world) {
+				w.engine.Do = func(context.Context, dispatch.Spec, run.Call) (run.Result, error) { panic("a bug") }
+			},
+			state: run.Done, outcome: run.Errored, problem: "internal error of pocketci",
+		},
 		"nothing handles it": {
 			arrange: func(w *world) { w.engine.Module.Functions = []run.Function{function("onGitlab")} },
 			state:   run.Done, outcome: run.Success,
