@@ -191,6 +191,7 @@ func TestWhatIsMissing(t *testing.T) {
 		"too large":                              {attempts: []recovertest.Attempt{attempt(hook, "x", 413)}, cover: "0 gaps, 1 refused"},
 		"a ping":                                 {attempts: []recovertest.Attempt{{Hook: hook, Delivery: event.Delivery{GUID: "x", Type: "ping", Code: 502}}}, cover: "1 events"},
 		"another receiver took it before we did": {attempts: []recovertest.Attempt{attempt(hook, "x", 200)}, at: before, cover: "1 events"},
+		"another receiver took it at last":       {attempts: []recovertest.Attempt{attempt(hook, "x", 502), attempt(hook, "x", 200)}, at: before, cover: "1 events"},
 		"nobody took it before we did":           {attempts: []recovertest.Attempt{attempt(hook, "x", 502)}, at: before, how: event.Recovered, cover: "1 recovered, 0 gaps"},
 	}
 	for name, tt := range tests {
@@ -262,7 +263,11 @@ func TestOrderAndHooks(t *testing.T) {
 	missed(1, "first", 10*minute)
 	missed(2, "fourth", 40*minute)
 	missed(1, "fourth", 41*minute)
+	missed(1, "first", 50*minute) // redelivered, in vain
 	w.sweep()
+	if got := w.gets(); len(got) != 4 {
+		t.Errorf("fetched %v: one GUID is one event", got)
+	}
 	runs := w.runs()
 	if diff := cmp.Diff([]string{"a", "b", "first", "second", "third", "fourth"}, runs); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -619,6 +624,27 @@ func TestUnreadable(t *testing.T) {
 	if w.how("m-1")["m-1"] != event.Recovered || w.coverage().Hooks[0].Problem != "" {
 		t.Errorf("after it was granted: %+v", w.coverage().Hooks[0])
 	}
+	t.Run("nor is what is known to be missing fetched through it", func(t *testing.T) {
+		w.host.Add(attempt(1, "m-3", 502))
+		w.host.Fail(func(ask string) error {
+			if strings.HasPrefix(ask, "get 1") {
+				return errors.New("no answer")
+			}
+			return nil
+		})
+		_, _ = w.sweeper.Sweep(t.Context())
+		w.host.Fail(func(ask string) error {
+			if strings.HasPrefix(ask, "list 1") {
+				return &event.Problem{Public: "no permission", Err: run.ErrRefused}
+			}
+			return nil
+		})
+		w.gets()
+		w.sweep()
+		if got := w.gets(); len(got) != 0 || w.coverage().Gaps != 1 {
+			t.Errorf("fetched %v: %s", got, w.coverage())
+		}
+	})
 }
 
 func TestTooOld(t *testing.T) {
@@ -669,16 +695,18 @@ func TestRepetition(t *testing.T) {
 	w.deliver(1, "first")
 	same, unknown := attempt(1, "same", 200), attempt(1, "unknown", 200)
 	same.Answer, unknown.Answer = `{"id":"github:first","duplicate":true}`, `{"id":"github:other","duplicate":true}`
-	w.host.Add(same, unknown)
+	proxy := attempt(1, "proxy", 502)
+	proxy.Answer = same.Answer
+	w.host.Add(same, unknown, proxy, attempt(1, "same", 502)) // the last by hand, in vain
 	w.sweep()
 	w.sweep()
-	if diff := cmp.Diff(map[string]event.Provenance{"unknown": event.Recovered}, w.how("same", "unknown")); diff != "" {
+	if diff := cmp.Diff(map[string]event.Provenance{"unknown": event.Recovered, "proxy": event.Recovered}, w.how("same", "unknown", "proxy")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if got := w.coverage().String(); got != "72 h: 3 events, 2 delivered, 1 recovered, 0 gaps" {
+	if got := w.coverage().String(); got != "72 h: 4 events, 2 delivered, 2 recovered, 0 gaps" {
 		t.Error(got)
 	}
-	if got := w.gets(); len(got) != 2 {
+	if got := w.gets(); len(got) != 3 {
 		t.Errorf("fetched %v", got)
 	}
 	t.Run("what has the same content as a stored one is none either", func(t *testing.T) {
