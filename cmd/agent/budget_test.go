@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/store"
 	"github.com/franela/pocketci/vcs/github"
+	"github.com/franela/pocketci/vcs/github/githubtest"
 )
 
 // spender is an agent with what it sends to the code host, in a store.
@@ -123,5 +125,36 @@ func TestAnAnswerThatIsLimitedHoldsStatuses(t *testing.T) {
 	}
 	if n := a.left(t, octo); n != 0 {
 		t.Errorf("%d statuses may be sent by a credential that is limited", n)
+	}
+}
+
+// TestAgentsShareTheBudget: two agents on one database together send no more than
+// one account may. The database's clock stands still.
+func TestAgentsShareTheBudget(t *testing.T) {
+	c := startCluster(t)
+	r := c.receiver()
+	c.worker("a", "--max-events=1")
+	c.worker("b", "--max-events=1")
+	var functions []string
+	for i := range 45 {
+		functions = append(functions, fmt.Sprintf("Part%02dOnGithubPush print", i))
+	}
+	for _, name := range []string{"one", "two"} {
+		c.push(r, name, c.repo(name, functions...))
+	}
+	count := func(query string) (n int) {
+		if err := c.pg.QueryRow("SELECT COALESCE(SUM(n), 0) FROM (" + query + ") AS q (n)").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	most := status.DefaultBudget().PerMinute - leaveMinute
+	sent := func() int { return len(c.gh.Statuses(githubtest.Query{})) }
+	c.until("all is called, and as much is reported as may be", func() bool {
+		return count("SELECT 1 FROM runs WHERE state = 'done'") == 2 && count("SELECT 1 FROM reports") == 92 &&
+			count("SELECT n FROM permits") == most && count("SELECT 1 FROM reports WHERE version = sent_version") >= most
+	})
+	if got := sent(); got != most {
+		t.Errorf("%d statuses were sent in a minute, want %d", got, most)
 	}
 }
