@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,6 +26,9 @@ type held struct {
 	lease  run.Lease
 	span   time.Duration
 	cancel context.CancelCauseFunc
+	// over: the run's end is recorded, there is no lease to renew any more. What is
+	// left to do is to close its sessions.
+	over atomic.Bool
 	// ended is closed when nothing of the run is under way here any more.
 	ended chan struct{}
 
@@ -104,13 +108,22 @@ func (s *hands) lose(l run.Lease) {
 	}
 }
 
+// finish ends the renewal of a run's lease: its end is recorded.
+func (s *hands) finish(l run.Lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.runs[l.EventID]; h != nil && h.lease.Fence == l.Fence {
+		h.over.Store(true)
+	}
+}
+
 // cancelStale cancels the runs whose leases are half over. Everything that
 // begins something calls it first: an agent that was stopped thus cancels what it
 // had under way before it does anything else.
 func (d *Dispatcher) cancelStale() {
 	now := d.Clock()
 	for _, h := range d.hands.all() {
-		if h.stale(now) {
+		if h.stale(now) && !h.over.Load() {
 			h.cancel(errStoodStill)
 		}
 	}
@@ -172,13 +185,14 @@ func (d *Dispatcher) letGo(ctx context.Context, h *held) {
 func (d *Dispatcher) renew(ctx context.Context, h *held) {
 	every := max(h.span/6, 10*time.Millisecond)
 	for pause(ctx, every) {
-		if d.cancelStale(); ctx.Err() != nil {
+		if d.cancelStale(); ctx.Err() != nil || h.over.Load() {
 			break
 		}
 		renewed, err := d.Queue.Renew(ctx, h.lease)
 		switch {
 		case err == nil:
 			h.extend(renewed.Until, d.Clock())
+		case h.over.Load(): // It ended meanwhile.
 		case errors.Is(err, run.ErrLeaseLost):
 			h.cancel(errLeaseLost)
 		case ctx.Err() == nil:
@@ -208,6 +222,9 @@ func (t *task) record(ctx context.Context, p run.Progress) error {
 		err := t.Recorder.Advance(context.WithoutCancel(ctx), t.lease, p)
 		if errors.Is(err, run.ErrLeaseLost) {
 			t.hands.lose(t.lease)
+		}
+		if err == nil && p.State.Final() {
+			t.hands.finish(t.lease)
 		}
 		if err == nil || errors.Is(err, run.ErrLeaseLost) || errors.As(err, new(*run.Stopped)) || ctx.Err() != nil {
 			return err

@@ -1,14 +1,18 @@
 package dispatch_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
 	"github.com/franela/pocketci/dispatch"
 	"github.com/franela/pocketci/run"
@@ -335,6 +339,54 @@ func TestAStoreThatStaysAway(t *testing.T) {
 	}
 }
 
+// TestALongCallKeepsItsLease: it is renewed again and again.
+func TestALongCallKeepsItsLease(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.store.LeaseFor = 300 * time.Millisecond
+	long := make(chan struct{})
+	var renewals, calls atomic.Int64
+	w.store.FailRenew = func() error {
+		if renewals.Add(1) == 10 { // A lease has time for six.
+			close(long)
+		}
+		return nil
+	}
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+		calls.Add(1)
+		select {
+		case <-long:
+		case <-ctx.Done():
+			return run.Result{Outcome: run.Cancelled}, nil
+		}
+		return run.Result{Outcome: run.Success}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	if r := w.until(t, "github:1", done); r.Outcome != run.Success || calls.Load() != 1 {
+		t.Errorf("%s after %d calls; want success after one", r.Outcome, calls.Load())
+	}
+}
+
+// TestALostLeaseIsNoticedInACall, though nothing is written meanwhile.
+func TestALostLeaseIsNoticedInACall(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.store.LeaseFor = 300 * time.Millisecond
+	in, ended := make(chan struct{}), make(chan error, 1)
+	w.engine.Do = func(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+		close(in)
+		<-ctx.Done()
+		ended <- context.Cause(ctx)
+		return run.Result{Outcome: run.Cancelled}, nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	<-in
+	w.store.Steal("github:1")
+	if cause := <-ended; fmt.Sprint(cause) != "another worker has the lease" {
+		t.Errorf("ended by %v", cause)
+	}
+}
+
 // TestAStoreThatHangs: the calls are cancelled in time though the renewal does
 // not come back.
 func TestAStoreThatHangs(t *testing.T) {
@@ -375,6 +427,53 @@ func TestAStoreThatHangs(t *testing.T) {
 	}
 	if cause := <-cancelled; fmt.Sprint(cause) != "the lease was not renewed for half its time" {
 		t.Errorf("cancelled by %v", cause)
+	}
+}
+
+// lockedBuffer is a log that can be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestWhatHasEndedIsNotRenewed: closing a session may take longer than a renewal
+// is due, and there is nothing left to renew or to cancel.
+func TestWhatHasEndedIsNotRenewed(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.store.LeaseFor = 120 * time.Millisecond
+	var log lockedBuffer
+	w.config.Log = zerolog.New(&log)
+	var over atomic.Bool
+	w.store.Fail = func(p run.Progress) error { over.Store(p.State.Final()); return nil }
+	w.store.FailRenew = func() error {
+		if over.Load() {
+			return run.ErrLeaseLost
+		}
+		return nil
+	}
+	closed := make(chan struct{})
+	w.engine.Closing = func(dispatch.Spec) {
+		<-time.After(100 * time.Millisecond) // Five renewals would be due.
+		close(closed)
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	w.until(t, "github:1", done)
+	<-closed
+	if strings.Contains(log.String(), "the run's calls are cancelled") {
+		t.Errorf("log:\n%s", log.String())
 	}
 }
 

@@ -100,6 +100,8 @@ type Engine struct {
 	TableErr, OpenErr func() error
 	// Do makes a call; nil succeeds.
 	Do func(context.Context, dispatch.Spec, run.Call) (run.Result, error)
+	// Closing, if set, is called when a session is closed.
+	Closing func(dispatch.Spec)
 
 	mu     sync.Mutex
 	opened []dispatch.Spec
@@ -154,4 +156,9 @@ func (s session) Call(ctx context.Context, c run.Call) (run.Result, error) {
 	return s.engine.Do(ctx, s.spec, c)
 }
 
-func (s session) Close() error { return nil }
+func (s session) Close() error {
+	if s.engine.Closing != nil {
+		s.engine.Closing(s.spec)
+	}
+	return nil
+}
