@@ -457,38 +457,3 @@ func (t *trial) starve(ctx context.Context) {
 		t.mu.Unlock()
 	}
 }
-
-// settle lets the agent work off what is left, ends it, and holds what came of
-// it against what must have.
-func (t *trial) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 5*patience, errPatience)
-	defer cancel()
-	if err := t.agent.start(); err != nil {
-		return err
-	}
-	defer t.agent.kill()
-	if err := t.agent.up(ctx); err != nil {
-		return err
-	}
-	for len(t.pending) > 0 && ctx.Err() == nil {
-		t.deliver(ctx, len(t.pending))
-	}
-	err := t.agent.until(ctx, func() (bool, error) {
-		r, _, err := t.agent.ready(ctx)
-		if err != nil || r.busy() > 0 {
-			pause(ctx, 200*time.Millisecond)
-			return false, nil
-		}
-		return true, nil
-	})
-	if err != nil {
-		r, _, _ := t.agent.ready(context.WithoutCancel(ctx))
-		return fmt.Errorf("%w: %+v", err, r)
-	}
-	if err := t.judge(ctx); err != nil {
-		return err
-	}
-	t.agent.signal(syscall.SIGTERM)
-	<-t.agent.ended
-	return t.agent.exit
-}
