@@ -72,7 +72,7 @@ func Judge(m event.Move, f Facts) string {
 
 // absorbs tells whether k was found in the refs and m tells of the same.
 func absorbs(k, m event.Move) bool {
-	return k.Found && !m.Found && k.Name == m.Name && k.SHA == m.SHA &&
+	return k.Found && !m.Found && k.SHA == m.SHA &&
 		(k.Action == "reopened") == (m.Action == "reopened")
 }
 

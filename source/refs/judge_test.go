@@ -52,6 +52,10 @@ func TestJudge(t *testing.T) {
 		"late, by ancestry":                        {line: "c>d a>b", head: "x", older: "d:abc", want: ".o"},
 		"late, by the head":                        {line: "c>d a>b", head: "d", want: ".o"},
 		"late, the head is not known":              {line: "b>c a>b", head: "?", want: ".o"},
+		"late, by ancestry, no head known":         {line: "c>d a>b", head: "?", older: "d:abc", want: ".o"},
+		"late, and the branch was rewound since":   {line: "d>a b>c", head: "a", older: "b:a c:ab d:abc", want: ".o"},
+		"it follows, by force":                     {line: "x>y a>b b>c", head: "z", older: "b:y c:y", want: "..."},
+		"to where it was moved before":             {line: "x>b a>b", head: "c", want: ".."},
 		"late, but where the branch is":            {line: "b>c a>b", head: "b", want: ".."},
 		"a gap before it is not lateness":          {line: "a>b c>d", head: "d", want: ".."},
 		"a gap, and the head is further":           {line: "a>b c>d", head: "e", older: "d:abc", want: ".."},
@@ -115,6 +119,37 @@ func TestJudge(t *testing.T) {
 				t.Errorf("got %s, want %s", got.String(), tt.want)
 			}
 		})
+	}
+}
+
+// TestJudgeAsksLittle: of a long line, of which nothing but ancestry could tell, a
+// few commits are asked for.
+func TestJudgeAsksLittle(t *testing.T) {
+	var long strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&long, "%c>%c ", 'A'+2*i, 'B'+2*i)
+	}
+	moves := line(long.String() + "a>b")
+	asked := map[string]bool{}
+	reason := refs.Judge(moves[len(moves)-1], refs.Facts{Moves: moves, IsAncestor: func(older, newer string) bool {
+		asked[older+newer] = true
+		return false
+	}})
+	if reason != "" || len(asked) == 0 || len(asked) > 16 {
+		t.Errorf("%d questions, %q", len(asked), reason)
+	}
+}
+
+// TestJudgeSays where the ref is.
+func TestJudgeSays(t *testing.T) {
+	moves := line("->a ~a>b")
+	for head, want := range map[string]string{
+		"":       "outdated: refs/heads/main is gone or closed",
+		sha("c"): "outdated: refs/heads/main is at 000000000000 by now",
+	} {
+		if got := refs.Judge(moves[1], refs.Facts{Moves: moves, Head: head, HeadKnown: true}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

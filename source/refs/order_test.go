@@ -118,6 +118,59 @@ func TestOrderWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// TestOrderOfTheNewestWithoutAHead: what nobody may ask is not taken for gone.
+func TestOrderOfTheNewestWithoutAHead(t *testing.T) {
+	w := newWorld(t, nil)
+	w.host.Fail(func(string) error { return fmt.Errorf("no: %w", run.ErrRefused) })
+	e := refstest.Event("missed", "push", "", main, sha("a"), sha("b"), w.db.Clock.Now())
+	e.Provenance = event.Recovered
+	w.append(e)
+	if got := w.outdated(e); got != "" {
+		t.Errorf("it is %q", got)
+	}
+}
+
+// TestTurns: of several agents on one store one looks.
+func TestTurns(t *testing.T) {
+	reached := make(chan time.Duration)
+	w := newWorld(t, func(c *refs.Config) {
+		c.Pause = func(ctx context.Context, d time.Duration) bool {
+			select {
+			case reached <- d:
+			case <-ctx.Done():
+			}
+			return false
+		}
+	})
+	w.config.Turns = w.store
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, errors.New("took too long"))
+	defer cancel()
+	looks := func() bool {
+		w.host.Asked()
+		w.restart() // another holder
+		if err := w.reconciler.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if d := <-reached; d != 10*minute {
+			t.Errorf("the next look is in %s", d)
+		}
+		if err := w.reconciler.Stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return len(w.host.Asked()) > 0
+	}
+	if !looks() {
+		t.Error("nobody looks")
+	}
+	if looks() {
+		t.Error("two agents look")
+	}
+	w.db.Pass(20 * minute)
+	if !looks() {
+		t.Error("nobody takes over from an agent that is gone")
+	}
+}
+
 // TestLateDelivery: what was found and then delivered after all runs once.
 func TestLateDelivery(t *testing.T) {
 	w := newWorld(t, nil)

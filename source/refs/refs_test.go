@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,12 +33,15 @@ type storage interface {
 type fragile struct {
 	storage
 	fail func(op string) error
+	// found is the last event that was handed in.
+	found event.Event
 }
 
 func (f *fragile) AppendFound(ctx context.Context, e event.Event) (event.Receipt, error) {
 	if f.fail != nil && f.fail("append") != nil {
 		return event.Receipt{}, f.fail("append")
 	}
+	f.found = e
 	return f.storage.AppendFound(ctx, e)
 }
 
@@ -243,6 +247,10 @@ func TestFound(t *testing.T) {
 			w.wants(tt.ref, tt.want...)
 			w.rounds()
 			w.wants(tt.ref, tt.want...)
+			made := slices.ContainsFunc(w.host.Asked(), func(ask string) bool { return ask == "event "+tt.ref })
+			if made != (len(tt.want) > 0) {
+				t.Errorf("an event was asked for: %v", made)
+			}
 		})
 	}
 }
@@ -278,6 +286,18 @@ func TestGrace(t *testing.T) {
 	w.db.Pass(5 * minute)
 	w.round()
 	w.wants(main)
+	t.Run("begins anew when the ref comes back", func(t *testing.T) {
+		for _, at := range []string{"d", "c", "d"} {
+			w.host.Set(main, sha(at))
+			w.round()
+			w.db.Pass(6 * minute)
+		}
+		w.round()
+		w.wants(main)
+		w.db.Pass(4 * minute)
+		w.round()
+		w.wants(main, "push c d")
+	})
 }
 
 // TestIncompleteList: refs that are not in one list are not new in the next.
@@ -481,6 +501,9 @@ func TestRenamedAndNotAllowed(t *testing.T) {
 	w.wants(main, "push a b")
 	if got := w.repo().FullName(); got != "octo/renamed" {
 		t.Errorf("it is known as %s", got)
+	}
+	if got := w.broken.found.Reason; got != "of octo/renamed" {
+		t.Errorf("what the operator keeps out is stored with the reason %q", got)
 	}
 	allowed = false
 	w.host.Asked()
