@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
@@ -230,15 +228,10 @@ func (t *task) apart(b *batch) []*batch {
 }
 
 // loggable is a call's error as the log may have it: what strangers' code says is
-// for the API only, and nobody's text moves the cursor or turns the writing round.
+// for the API only.
 func (t *task) loggable(text string) string {
 	if text != "" && t.untrusted() {
 		return "see the API"
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return ' '
-		}
-		return r
-	}, text)
+	return text
 }
