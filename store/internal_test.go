@@ -341,3 +341,21 @@ func TestRebind(t *testing.T) {
 		}
 	}
 }
+
+// TestPermitsDontPileUp: what no rate counts any more is forgotten.
+func TestPermitsDontPileUp(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := openInternal(t, Config{Clock: func() time.Time { return now }})
+	rates := []run.Rate{{N: 80, Within: time.Minute}, {N: 500, Within: time.Hour}}
+	for range 1000 {
+		p, err := s.Permit(t.Context(), "octocat", 1, rates, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(max(time.Second, p.Wait))
+	}
+	var n int
+	if _, err := (tx{s.read, s}).one(t.Context(), []any{&n}, "SELECT COUNT(*) FROM permits"); err != nil || n == 0 || n > 500 {
+		t.Errorf("%d permits are remembered, %v", n, err)
+	}
+}

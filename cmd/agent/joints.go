@@ -43,5 +43,7 @@ type trial struct {
 	// long the agent lives before it works on what agents died with, budget what may
 	// be sent to the code host; zero: as always.
 	leaseFor, claimFor, calm time.Duration
-	budget                   status.Budget
+	// tidy is how often the agent looks for what has been kept long enough.
+	tidy   time.Duration
+	budget status.Budget
 }

@@ -41,6 +41,9 @@ func (a *agent) makeJanitor(w world) {
 		store: a.store, mirrors: a.mirrors, keep: a.settings.Retention, holder: owner(),
 		first: tidyFirst, every: tidyEvery, clock: w.clock, log: a.log,
 	}
+	if d := w.trial.tidy; d > 0 {
+		a.janitor.first, a.janitor.every = d, d
+	}
 }
 
 // Start begins to look. It does not block; what it starts is ended by Stop.
