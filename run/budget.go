@@ -11,7 +11,8 @@ type Rate struct {
 // PermitFor is within what time the requests of a [Permit] have ended.
 const PermitFor = 30 * time.Second
 
-// Permit is the leave to send requests that create content with one credential.
+// Permit is the leave to send requests of one kind (that create content, or that
+// read in the background) with one credential.
 // All agents of a store share what a credential may send.
 type Permit struct {
 	// Credential is whose budget it is taken from, ID the permit's number there.

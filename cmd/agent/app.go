@@ -37,7 +37,7 @@ func (a *agent) makeGitHub(w world) (err error) {
 // recordConfig is how the code host's own record is read. A GitHub App reads that
 // of its webhook too.
 func (a *agent) recordConfig() github.RecordConfig {
-	c := github.RecordConfig{Client: a.github}
+	c := github.RecordConfig{Client: a.github, Permits: a.readingBudget()}
 	if a.app != nil {
 		c.App = a.github
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/report/status"
 	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/vcs/github"
 )
 
 // What commit statuses leave of the budget, so that people who wrote a comment are
@@ -64,6 +65,16 @@ func (a *agent) makeBudget(w world) {
 	}
 	b.Permits = credentials{a.store, prefix}
 	a.budget = b
+}
+
+// readingBudget is what all agents of the store may ask the code host for in the
+// background: one for all installations of an App.
+func (a *agent) readingBudget() github.Permits {
+	of := "github reading as " + strings.ToLower(a.creds.Username)
+	if a.app != nil {
+		of = fmt.Sprintf("github reading as app %d", a.creds.AppID)
+	}
+	return credentials{a.store, of}
 }
 
 // answers are answers to comments that count in the budget.

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/source/recover"
 	"github.com/franela/pocketci/source/refs"
 	"github.com/franela/pocketci/source/webhook"
@@ -106,7 +107,7 @@ func (w *world) draw() {
 	log := w.log
 	urls := ok(github.NewURLs(w.gh.URL, ""))(w)
 	client := ok(github.NewClient(github.ClientConfig{URLs: urls, Token: github.StaticToken(w.gh.Token()), Clock: w.db.Clock.Now, Log: log}))(w)
-	record := ok(github.NewRecord(github.RecordConfig{Client: client, Share: w.share}))(w)
+	record := ok(github.NewRecord(github.RecordConfig{Client: client, Share: w.share, Permits: permits{w.store}}))(w)
 	found := ok(github.NewFound(github.FoundConfig{Record: record, Clock: w.db.Clock.Now}))(w)
 	w.sweeper = ok(recover.New(recover.Config{
 		Vendor: "github", Host: record, Finder: record, Parser: w.receiver(),
@@ -118,6 +119,13 @@ func (w *world) draw() {
 		Events: w.store, Turns: w.store, Clock: w.db.Clock.Now, Log: log,
 	}))(w)
 	w.order = refs.NewOrder(w.store, record, w.ancestry(urls))
+}
+
+// permits are those of one credential.
+type permits struct{ store *store.Store }
+
+func (p permits) Permit(ctx context.Context, _ string, n int, rates []run.Rate, ended []run.Permit) (run.Permit, error) {
+	return p.store.Permit(ctx, "reading", n, rates, ended)
 }
 
 // ancestry asks the mirrors; a commit that is gone is nobody's ancestor.
@@ -540,6 +548,9 @@ func TestMoreThanTheShare(t *testing.T) {
 	spent := map[time.Duration]int{}
 	for {
 		before, after := cost(), w.db.Clock.Now().Sub(began)
+		if after%(20*time.Minute) == 0 {
+			w.draw() // an agent that is started again has no more
+		}
 		w.sweep()
 		if _, err := w.reconciler.Round(t.Context()); err != nil {
 			t.Fatalf("refs after %s: %v", after, err)

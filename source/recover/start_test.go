@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/franela/pocketci/event"
+	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/source/recover"
 	"github.com/franela/pocketci/source/recover/recovertest"
 )
@@ -157,6 +158,38 @@ func TestTurns(t *testing.T) {
 	receive(t, q.reached)
 	if len(lists(w.host.Asked())) != 1 {
 		t.Error("the other one does not take over")
+	}
+}
+
+// TestOthersWaitForALimit: when the code host limits one agent, no other goes on
+// in its place before the limit has ended.
+func TestOthersWaitForALimit(t *testing.T) {
+	p, q := newPauses(), newPauses()
+	w := newWorld(t, nil)
+	w.deliver(1, "first")
+	w.config.Turns = w.store
+	end := w.db.Clock.Now().Add(40 * minute)
+	w.host.Fail(func(string) error { return &run.RetryAfter{Until: end, Err: errors.New("limited")} })
+	for i, p := range []pauses{p, q} {
+		w.config.Pause = p.wait
+		w.restart()
+		if err := w.sweeper.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s := w.sweeper
+		t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(t.Context())) })
+		if d, want := receive(t, p.reached), []time.Duration{40 * minute, 5 * minute}[i]; d != want {
+			t.Errorf("agent %d comes again in %s, want %s", i, d, want)
+		}
+	}
+	w.host.Asked()
+	for w.db.Clock.Now().Before(end) {
+		q.on <- 0
+		receive(t, q.reached)
+		if asked := w.host.Asked(); len(asked) != 0 {
+			t.Fatalf("%s before the end of the limit another agent asks %v", end.Sub(w.db.Clock.Now()), asked)
+		}
+		w.db.Pass(5 * minute)
 	}
 }
 

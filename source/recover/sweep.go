@@ -33,6 +33,12 @@ func (s *Sweeper) turn(ctx context.Context) time.Duration {
 		}
 	}
 	next, err := s.Sweep(ctx)
+	if s.Turns != nil && ctx.Err() == nil {
+		// It is kept until the next sweep: others would not wait for a limit.
+		if _, err := s.Turns.Turn(ctx, "recover "+s.Vendor, s.Holder, next+s.Every); err != nil {
+			s.Log.Error().Err(err).Msg("can't keep the turn to look for missed deliveries")
+		}
+	}
 	if err != nil && ctx.Err() == nil {
 		s.Log.Warn().Err(err).Dur("again_in", next).Msg("could not look for all missed deliveries")
 	}

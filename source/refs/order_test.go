@@ -145,14 +145,15 @@ func TestTurns(t *testing.T) {
 	w.config.Turns = w.store
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, errors.New("took too long"))
 	defer cancel()
+	wait := 10 * minute
 	looks := func() bool {
 		w.host.Asked()
 		w.restart() // another holder
 		if err := w.reconciler.Start(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if d := <-reached; d != 10*minute {
-			t.Errorf("the next look is in %s", d)
+		if d := <-reached; d != wait {
+			t.Errorf("the next look is in %s, want %s", d, wait)
 		}
 		if err := w.reconciler.Stop(ctx); err != nil {
 			t.Fatal(err)
@@ -162,12 +163,23 @@ func TestTurns(t *testing.T) {
 	if !looks() {
 		t.Error("nobody looks")
 	}
+	w.db.Pass(19 * minute)
 	if looks() {
 		t.Error("two agents look")
 	}
-	w.db.Pass(20 * minute)
+	w.db.Pass(minute)
 	if !looks() {
 		t.Error("nobody takes over from an agent that is gone")
+	}
+	w.db.Pass(20 * minute)
+	end := w.db.Clock.Now().Add(40 * minute)
+	w.host.Fail(func(string) error { return &run.RetryAfter{Until: end, Err: errors.New("limited")} })
+	wait = 40 * minute
+	looks()
+	wait = 10 * minute
+	w.db.Pass(40 * minute)
+	if looks() {
+		t.Error("another agent goes on before the one that was limited")
 	}
 }
 

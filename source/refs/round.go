@@ -30,6 +30,12 @@ func (r *Reconciler) turn(ctx context.Context) time.Duration {
 		}
 	}
 	next, err := r.Round(ctx)
+	if r.Turns != nil && ctx.Err() == nil {
+		// It is kept until the next round: others would not wait for a limit.
+		if _, err := r.Turns.Turn(ctx, "refs "+r.Vendor, r.Holder, next+r.Every); err != nil {
+			r.Log.Error().Err(err).Msg("can't keep the turn to look at refs")
+		}
+	}
 	if err != nil && ctx.Err() == nil {
 		r.Log.Warn().Err(err).Dur("again_in", next).Msg("could not look at the refs of all repositories")
 	}

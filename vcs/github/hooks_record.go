@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	gh "github.com/google/go-github/v62/github"
 
@@ -34,6 +33,9 @@ type RecordConfig struct {
 	// counted. Payloads of deliveries, of which there may be many, leave a fifth of
 	// it to the lists.
 	Share int
+	// Permits counts them for all who share it; nil: they are counted in this
+	// process alone, from zero.
+	Permits Permits
 	// Keep is how many bytes of answers are kept to ask whether they have changed;
 	// 0: 16 MiB.
 	Keep int
@@ -64,7 +66,7 @@ func NewRecord(c RecordConfig) (*Record, error) {
 	if c.Keep <= 0 {
 		c.Keep = 16 << 20
 	}
-	return &Record{client: c.Client, app: c.App, share: &share{most: c.Share}, follows: follows, kept: newKept(c.Keep)}, nil
+	return &Record{client: c.Client, app: c.App, share: &share{most: c.Share, permits: c.Permits}, follows: follows, kept: newKept(c.Keep)}, nil
 }
 
 // PermissionError says what has to be granted to the agent's credential, in the
@@ -125,14 +127,18 @@ func get[T any](ctx context.Context, r *Record, a ask, decode func([]byte) (T, e
 	if ok {
 		req.Header.Set("If-None-Match", had.tag)
 	}
-	if until, full := r.take(a); full {
-		return none, link{}, &run.RetryAfter{Until: until, Ours: true, Err: fmt.Errorf("read %s: the share of background requests is used up", a.what)}
+	permit, err := r.take(ctx, a)
+	if err != nil {
+		return none, link{}, err
 	}
 	var body bytes.Buffer
 	resp, err := a.client.api().Do(ctx, req, &body)
 	r.follow(a, resp)
-	if ok && resp != nil && resp.StatusCode == http.StatusNotModified {
-		r.giveBack(a)
+	free := ok && resp != nil && resp.StatusCode == http.StatusNotModified
+	if a.shared {
+		r.share.end(permit, free)
+	}
+	if free {
 		return value, had.link, nil
 	}
 	if err != nil {
@@ -149,23 +155,27 @@ func get[T any](ctx context.Context, r *Record, a ask, decode func([]byte) (T, e
 	return value, to, nil
 }
 
-func (r *Record) take(a ask) (until time.Time, full bool) {
+// take counts a request against the share, or says by a *run.RetryAfter until when
+// there is none left.
+func (r *Record) take(ctx context.Context, a ask) (run.Permit, error) {
 	if !a.shared {
-		return time.Time{}, false
+		return run.Permit{}, nil
 	}
-	return r.share.take(a.client.clock(), a.bulk)
+	now := a.client.clock()
+	permit, until, err := r.share.take(ctx, now, a.bulk)
+	if err != nil {
+		return permit, fmt.Errorf("read %s: %w", a.what, err)
+	}
+	if !until.IsZero() {
+		return permit, &run.RetryAfter{Until: until, Ours: true, Err: fmt.Errorf("read %s: the share of background requests is used up", a.what)}
+	}
+	return permit, nil
 }
 
 // follow sets the share by what an answer says that the token is granted.
 func (r *Record) follow(a ask, resp *gh.Response) {
 	if r.follows && resp != nil && resp.Rate.Limit > 0 && a.client == r.client {
 		r.share.resize(resp.Rate.Limit / 4)
-	}
-}
-
-func (r *Record) giveBack(a ask) {
-	if a.shared {
-		r.share.giveBack()
 	}
 }
 

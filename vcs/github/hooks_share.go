@@ -2,15 +2,28 @@ package github
 
 import (
 	"container/list"
+	"context"
 	"sync"
 	"time"
+
+	"github.com/franela/pocketci/run"
 )
 
-// share counts requests in a sliding hour.
+// Permits shares what may be asked among all agents of a store, and keeps it
+// beyond their ends. See store.Store.Permit.
+type Permits interface {
+	Permit(ctx context.Context, credential string, n int, rates []run.Rate, ended []run.Permit) (run.Permit, error)
+}
+
+// share counts requests in a sliding hour: in the permits, else by itself.
 type share struct {
+	permits Permits
+
 	mu   sync.Mutex
 	most int
 	past []time.Time
+	// ended are permits whose requests have ended, to be told with the next one.
+	ended []run.Permit
 }
 
 // spared is the part of a share that what there may be much of leaves to the rest.
@@ -25,12 +38,23 @@ func (s *share) resize(most int) {
 
 // take counts a request, or says until when there is none left. What there may
 // be much of (bulk) takes none of the last fifth.
-func (s *share) take(now time.Time, bulk bool) (until time.Time, full bool) {
+func (s *share) take(ctx context.Context, now time.Time, bulk bool) (p run.Permit, until time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	most := s.most
 	if bulk {
 		most -= s.most / spared
+	}
+	if s.permits != nil {
+		p, err = s.permits.Permit(ctx, "", 1, []run.Rate{{N: most, Within: time.Hour}}, s.ended)
+		if err != nil {
+			return p, until, err
+		}
+		s.ended = nil
+		if p.N == 0 {
+			until = now.Add(p.Wait)
+		}
+		return p, until, nil
 	}
 	old := 0
 	for old < len(s.past) && !s.past[old].Add(time.Hour).After(now) {
@@ -38,17 +62,24 @@ func (s *share) take(now time.Time, bulk bool) (until time.Time, full bool) {
 	}
 	s.past = append(s.past[:0], s.past[old:]...)
 	if n := len(s.past); n >= most {
-		return s.past[n-most].Add(time.Hour), true
+		return p, s.past[n-most].Add(time.Hour), nil
 	}
 	s.past = append(s.past, now)
-	return time.Time{}, false
+	return run.Permit{N: 1}, until, nil
 }
 
-// giveBack takes the newest request back, which cost nothing.
-func (s *share) giveBack() {
+// end gives a permit back after its request, which may have cost nothing.
+func (s *share) end(p run.Permit, free bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.past); n > 0 {
+	if s.permits != nil {
+		if free {
+			p.N = 0
+		}
+		s.ended = append(s.ended, p)
+		return
+	}
+	if n := len(s.past); free && n > 0 {
 		s.past = s.past[:n-1]
 	}
 }

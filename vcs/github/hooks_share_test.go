@@ -21,7 +21,11 @@ func TestShare(t *testing.T) {
 			if bulk {
 				most -= all / 5
 			}
-			until, full := s.take(now, bulk)
+			permit, until, err := s.take(t.Context(), now, bulk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			full := !until.IsZero()
 			recent := 0
 			for _, at := range taken {
 				if at.Add(time.Hour).After(now) {
@@ -37,7 +41,7 @@ func TestShare(t *testing.T) {
 			switch {
 			case full:
 			case rapid.Bool().Draw(t, "free"):
-				s.giveBack()
+				s.end(permit, true)
 			default:
 				taken = append(taken, now)
 			}

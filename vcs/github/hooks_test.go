@@ -16,6 +16,7 @@ import (
 
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
+	"github.com/franela/pocketci/store/storetest"
 	"github.com/franela/pocketci/vcs/github"
 	"github.com/franela/pocketci/vcs/github/githubtest"
 )
@@ -186,6 +187,71 @@ func TestPayloadsLeaveRoomForLists(t *testing.T) {
 	}
 	if _, _, err := r.Deliveries(t.Context(), h, ""); !errors.As(err, &limit) || !limit.Ours {
 		t.Errorf("the third list: %v", err)
+	}
+}
+
+// TestShareOutlivesTheAgent: whoever starts, or works beside, asks for what is left.
+func TestShareOutlivesTheAgent(t *testing.T) {
+	db := storetest.SQLite(t)
+	store := db.Open(t)
+	server := githubtest.Start(t, githubtest.Config{Clock: db.Clock.Now})
+	at := server.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello"})
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	urls, err := github.NewURLs(server.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := github.NewClient(github.ClientConfig{URLs: urls, Token: github.StaticToken(server.Token()), Clock: db.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent := func() *github.Record {
+		return record(t, c, func(c *github.RecordConfig) { c.Share, c.Permits = 4, store })
+	}
+	list := func(r *github.Record) error {
+		_, _, err := r.Deliveries(t.Context(), known(hook, event.Repo{ID: at.ID, Owner: "octo", Name: "hello"}), "")
+		return err
+	}
+	lose := func() {
+		db.Pass(time.Minute)
+		server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+	}
+	one := agent()
+	for range 5 { // all but the first one are free; that the last one was is told with the next
+		if err := list(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		lose()
+		if err := list(agent()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lose()
+	refused := func(name string, err error) {
+		t.Helper()
+		var limit *run.RetryAfter
+		if !errors.As(err, &limit) || !limit.Ours || limit.Until.Sub(db.Clock.Now()) > time.Hour || !limit.Until.After(db.Clock.Now()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	refused("a new one", list(agent()))
+	if err := list(one); err != nil {
+		t.Errorf("what cost nothing was not given back: %v", err)
+	}
+	lose()
+	refused("one that was there", list(one))
+	refused("a new one, again", list(agent()))
+	db.Pass(time.Hour)
+	if err := list(agent()); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := list(one); err == nil || errors.Is(err, run.ErrRefused) {
+		t.Errorf("without a store: %v", err)
 	}
 }
 
