@@ -83,6 +83,37 @@ func TestWhoseBudgetCounts(t *testing.T) {
 	}
 }
 
+// TestReadingHasABudgetOfItsOwn: what is looked up in the background is counted for
+// all agents of the store, by account or App, and apart from what is sent.
+func TestReadingHasABudgetOfItsOwn(t *testing.T) {
+	s := openStore(t)
+	octo := event.Repo{ID: 1, Owner: "octo", Name: "a"}
+	take := func(creds config.Credentials) int {
+		t.Helper()
+		permits := spender(t, s, creds).recordConfig().Permits
+		if permits == nil {
+			t.Fatal("it is not counted")
+		}
+		p, err := permits.Permit(t.Context(), "", 10, []run.Rate{{N: 15, Within: time.Hour}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.N
+	}
+	mona, app := config.Credentials{Username: "mona"}, config.Credentials{AppID: 5}
+	for _, c := range []struct {
+		creds config.Credentials
+		want  int
+	}{{mona, 10}, {config.Credentials{Username: "Mona", Token: "other"}, 5}, {mona, 0}, {config.Credentials{Username: "hubot"}, 10}, {app, 10}, {app, 5}} {
+		if got := take(c.creds); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.creds, got, c.want)
+		}
+	}
+	if n := spender(t, s, mona).left(t, octo); n != 8 {
+		t.Errorf("%d are left to be sent, want 8", n)
+	}
+}
+
 // replier counts what is answered.
 type replier struct {
 	sent int
