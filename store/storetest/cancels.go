@@ -225,12 +225,14 @@ func cancelWakes(t *testing.T, d *Database) {
 func cancelsWaiting(t *testing.T, d *Database) {
 	s := d.Open(t)
 	a, same, other, b := onPull(1, 7, "opened", commitA), onPull(2, 7, "labeled", commitB), onPull(3, 8, "opened", commitA), onPull(4, 7, "synchronize", commitB)
-	queued := onPull(5, 7, "edited", commitA)
-	add(t, s, a, same, other, b, queued)
+	later, queued := onPull(5, 7, "synchronize", commitC), onPull(6, 7, "edited", commitA)
+	add(t, s, a, same, other, b, later, queued)
 	for range 3 {
 		advance(t, s, lease(t, s).Lease, run.Progress{State: run.Waiting, For: run.ForPerson})
 	}
-	n, err := s.Supersede(soon(t), leased(t, s, b))
+	lb := leased(t, s, b)
+	advance(t, s, leased(t, s, later), run.Progress{State: run.Waiting, For: run.ForPerson})
+	n, err := s.Supersede(soon(t), lb)
 	if err != nil || n != 1 {
 		t.Fatalf("%d, %v", n, err)
 	}
