@@ -122,3 +122,27 @@ func TestTrimAfterARestart(t *testing.T) {
 	}
 	wantChanges(t, h.mustCheckout(events[0]), []string{"a"}, nil)
 }
+
+// TestDamageOfARemovedMirrorIsNotItsSuccessors: who had a tree of it may find out
+// late that it is gone.
+func TestDamageOfARemovedMirrorIsNotItsSuccessors(t *testing.T) {
+	h, _, events := filled(t, 1)
+	r := h.m.open[100]
+	removed := r.generation()
+	if got := trim(t, h, 0); got.Mirrors != 1 {
+		t.Fatalf("got %+v", got)
+	}
+	h.mustCheckout(events[0])
+	mark := filepath.Join(r.dir, "mark")
+	must(t, os.WriteFile(mark, nil, 0o600))
+	r.suspect(removed)
+	h.mustCheckout(events[0])
+	if _, err := os.Stat(mark); err != nil {
+		t.Errorf("the new mirror was replaced too: %v", err)
+	}
+	r.suspect(r.generation())
+	h.mustCheckout(events[0])
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("a damaged mirror is kept")
+	}
+}
