@@ -16,17 +16,24 @@ const (
 	// brought the agent down is told from one that is the reason: it is worked on
 	// while no other suspect is, by an agent that has lived well without it.
 	suspect = 3
-	// defaultCalm is how long an agent has to live for that: one that is killed
-	// again and again from outside does not come to it.
+	// defaultCalm is how long an agent has to live for that, and twice as long for
+	// each try more: one that is killed again and again from outside does not come
+	// to it.
 	defaultCalm = 10 * time.Second
 	// suspectWait is how long a suspect waits before it asks for its turn again.
 	suspectWait = time.Second
 )
 
-// suspects lets one suspect be worked on at a time, from a time on.
+// suspects lets one suspect be worked on at a time, once the agent has lived for
+// a while.
 type suspects struct {
-	one  sync.Mutex
-	from time.Time
+	one   sync.Mutex
+	begun time.Time
+}
+
+// calm is from when on a suspect may be worked on.
+func (d *Dispatcher) calm(tries int) time.Time {
+	return d.suspects.begun.Add(d.Calm << (tries - suspect))
 }
 
 // admit says whether the work on a run may begin. If not, p is what becomes of
@@ -38,8 +45,8 @@ func (d *Dispatcher) admit(w run.Work, now time.Time) (leave func(), p run.Progr
 		return nil, d.dead(w.Run, now), false
 	case w.Tries < suspect:
 		return func() {}, run.Progress{}, true
-	case now.Before(d.suspects.from):
-		return nil, run.Progress{State: run.Queued, NotBefore: d.suspects.from}, false
+	case now.Before(d.calm(w.Tries)):
+		return nil, run.Progress{State: run.Queued, NotBefore: d.calm(w.Tries)}, false
 	case d.suspects.one.TryLock():
 		return d.suspects.one.Unlock, run.Progress{}, true
 	}

@@ -106,21 +106,26 @@ func TestSuspectsComeOneAtATime(t *testing.T) {
 // TestSuspectsWaitForACalmAgent: one that dies of something else again and again
 // must not take them along.
 func TestSuspectsWaitForACalmAgent(t *testing.T) {
-	c := newClock()
-	w := newWorld(t, function("onGithubPush"))
-	w.on(c)
-	w.config.Calm = 10 * time.Second
-	w.store.Died("github:suspect", 2)
-	w.start(t)
-	w.store.Add(push("github:suspect"))
-	w.store.Add(push("github:1"))
-	w.until(t, "github:1", done)
-	if n := len(w.engine.Calls()); n != 1 {
-		t.Errorf("%d calls; want only the other run's", n)
-	}
-	c.pass(10 * time.Second)
-	if r := w.until(t, "github:suspect", done); r.Outcome != run.Success {
-		t.Errorf("%s, %+v; want success", r.Outcome, r.Problem)
+	for died, calm := range map[int]time.Duration{2: 10 * time.Second, 3: 20 * time.Second, 4: 40 * time.Second} {
+		t.Run(fmt.Sprint(died, " deaths"), func(t *testing.T) {
+			c := newClock()
+			w := newWorld(t, function("onGithubPush"))
+			w.on(c)
+			w.config.Calm = 10 * time.Second
+			w.store.Died("github:suspect", died)
+			w.start(t)
+			c.pass(calm - time.Second)
+			w.store.Add(push("github:suspect"))
+			w.store.Add(push("github:1"))
+			w.until(t, "github:1", done)
+			if n := len(w.engine.Calls()); n != 1 {
+				t.Errorf("%d calls; want only the other run's", n)
+			}
+			c.pass(time.Second)
+			if r := w.until(t, "github:suspect", done); r.Outcome != run.Success {
+				t.Errorf("%s, %+v; want success", r.Outcome, r.Problem)
+			}
+		})
 	}
 }
 

@@ -50,7 +50,8 @@ type Config struct {
 	// end; 0: 30 seconds. See deadline.go.
 	StartTime, CallGrace time.Duration
 	// Calm is how long the agent has to live before it works on a run that agents
-	// died with more than once; 0: 10 seconds. See dead.go.
+	// died with twice, and twice as long for each time more; 0: 10 seconds. See
+	// dead.go.
 	Calm time.Duration
 	// AloneWait is how long a run that lost its engine waits for the other calls to
 	// end, so that its own are made alone; 0: 10 minutes. See alone.go.
@@ -103,7 +104,7 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	working, cancel := context.WithCancelCause(base)
 	leasing, begin := context.WithCancelCause(base)
 	d.begin, d.cancel = begin, cancel
-	d.suspects.from = d.Clock().Add(d.Calm)
+	d.suspects.begun = d.Clock()
 	for range max(1, d.MaxEvents) {
 		d.done.Go(func() { d.lease(leasing, working) })
 	}

@@ -221,6 +221,11 @@ func TestALostEngineIsTriedAgain(t *testing.T) {
 			if r.Outcome != tt.outcome || r.Attempt != tt.attempt || len(w.engine.Calls()) != tt.calls {
 				t.Errorf("outcome %s at attempt %d after %d calls; want %s, %d, %d", r.Outcome, r.Attempt, len(w.engine.Calls()), tt.outcome, tt.attempt, tt.calls)
 			}
+			for i, s := range w.engine.Opened() {
+				if told := fmt.Sprintf(`"attempt":%d,`, i+1); !strings.Contains(string(s.Trigger), told) {
+					t.Errorf("the functions of attempt %d are told %s", i+1, s.Trigger)
+				}
+			}
 		})
 	}
 }
