@@ -378,6 +378,20 @@ func TestEngineThatIsLost(t *testing.T) {
 	}
 }
 
+// TestOneSignOfLifeThatIsLateIsAskedForAgain: an agent that was stopped finds that
+// the engine's time to answer has passed, too.
+func TestOneSignOfLifeThatIsLateIsAskedForAgain(t *testing.T) {
+	e, _ := newStandin(t, "stalls", engine.Config{Heartbeat: 10 * time.Millisecond, Silence: 500 * time.Millisecond})
+	s, err := e.Open(t.Context(), standinSpec(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if r, err := s.Call(t.Context(), run.Call{Function: "greet"}); err != nil || r.Outcome != run.Success {
+		t.Errorf("got %+v %v", r, err)
+	}
+}
+
 func TestCallThatEndsKeepsItsOutput(t *testing.T) {
 	e, _ := newStandin(t, "hangs", engine.Config{})
 	spec := standinSpec(t)

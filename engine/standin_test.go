@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,7 +135,7 @@ func standin(dir, mode string) int {
 	if err != nil {
 		return 1
 	}
-	s := &standinServer{dir: dir, mode: mode, traces: os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), logs: os.Getenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")}
+	s := &standinServer{dir: dir, mode: mode, steady: make(chan struct{}), traces: os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), logs: os.Getenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")}
 	go http.Serve(l, s)
 	fmt.Printf(`{"port":%d,"session_token":%q}`+"\n", l.Addr().(*net.TCPAddr).Port, standinToken)
 	io.Copy(io.Discard, os.Stdin)
@@ -147,7 +148,14 @@ func standin(dir, mode string) int {
 // strayCommit is one with a submodule that has no address.
 const strayCommit = "5757575757575757575757575757575757575757"
 
-type standinServer struct{ dir, mode, traces, logs string }
+type standinServer struct {
+	dir, mode, traces, logs string
+	// stalled: one sign of life was not given. beats counts those after that;
+	// steady is closed when there were some.
+	stalled atomic.Bool
+	beats   atomic.Int64
+	steady  chan struct{}
+}
 
 func (s *standinServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if user, _, _ := r.BasicAuth(); user != standinToken {
@@ -174,9 +182,12 @@ func (s *standinServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(req.Query, "query describe"):
 		text, _ := os.ReadFile(os.Getenv("POCKETCI_STANDIN_DESCRIBED"))
 		w.Write(text)
-	case req.Query == `{version}` && s.mode == "hangs":
+	case req.Query == `{version}` && (s.mode == "hangs" || s.mode == "stalls" && s.stalled.CompareAndSwap(false, true)):
 		<-r.Context().Done()
 	case req.Query == `{version}`:
+		if s.stalled.Load() && s.beats.Add(1) == 3 {
+			close(s.steady)
+		}
 		io.WriteString(w, `{"data":{"version":"v0.21.8"}}`)
 	case strings.Contains(req.Query, "__type"):
 		io.WriteString(w, `{"data":{"type":{"fields":[{"name":"id"},{"name":"sync"}]}}}`)
@@ -213,6 +224,12 @@ func (s *standinServer) call(w http.ResponseWriter, r *http.Request, query strin
 		w.WriteHeader(http.StatusBadGateway)
 		io.WriteString(w, "http do: connection reset")
 		return
+	case "stalls":
+		select {
+		case <-s.steady:
+		case <-r.Context().Done():
+			return
+		}
 	case "hangs":
 		s.send(s.logs, output(trace, fn, 1, "before it hung\n"))
 		<-r.Context().Done()
