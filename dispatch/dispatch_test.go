@@ -316,6 +316,16 @@ func TestHowRunsEnd(t *testing.T) {
 			},
 			state: run.Done, outcome: run.Errored, problem: "pocketci.yaml:3:1: unknown key pathes",
 		},
+		"settings that tell a secret": {
+			arrange: func(w *world) { w.operator.AskedErr = &event.Problem{Public: "pocketci.yaml:3:1: unknown key hunter2"} },
+			state:   run.Done, outcome: run.Errored, problem: "pocketci.yaml:3:1: unknown key ***",
+		},
+		"a module that tells a secret": {
+			arrange: func(w *world) {
+				w.engine.TableErr = func() error { return &event.Problem{Public: "hunter2 does not compile"} }
+			},
+			state: run.Done, outcome: run.Errored, problem: "*** does not compile",
+		},
 		"no module": {
 			arrange: func(w *world) { w.operator.Asked = run.Settings{Missing: "no pocketci.yaml and no module"} },
 			state:   run.Recorded, note: "no pocketci.yaml and no module",

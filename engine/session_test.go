@@ -24,12 +24,15 @@ import (
 	"github.com/franela/pocketci/run"
 )
 
-const canary = "hunter22hunter22"
+const (
+	canary   = "hunter22hunter22"
+	gitToken = "git-token-zebra77"
+)
 
 func standinSpec(t *testing.T) engine.Spec {
 	t.Helper()
 	src := memorySource(t, enginetest.Module("conformance"))
-	src.Tree.Origin = run.Origin{URL: "https://git.example.org/o/n", SHA: src.Tree.SHA, Username: "bot", Token: "git-token-" + canary}
+	src.Tree.Origin = run.Origin{URL: "https://git.example.org/o/n", SHA: src.Tree.SHA, Username: "bot", Token: gitToken}
 	return engine.Spec{EventID: "github:1", Source: src, Secrets: run.SecretValues{"token": canary}, Trigger: []byte(`{"version":1}`)}
 }
 
@@ -448,6 +451,9 @@ func TestLoadErrors(t *testing.T) {
 		if err == nil || errors.As(err, &problem) || errors.Is(err, run.ErrEngineLost) || !strings.Contains(err.Error(), "Could not resolve host") {
 			t.Errorf("got %v", err)
 		}
+		if err != nil && strings.Contains(err.Error(), gitToken) {
+			t.Errorf("the token is told: %v", err)
+		}
 	})
 }
 
@@ -473,14 +479,14 @@ func TestCloseKillsAProcessThatDoesNotEnd(t *testing.T) {
 }
 
 func TestNothingSecretIsLogged(t *testing.T) {
-	for _, mode := range []string{"", "errors", "dies", "bad module"} {
+	for _, mode := range []string{"", "errors", "dies", "bad module", "no git"} {
 		var log bytes.Buffer
 		e, _ := newStandin(t, mode, engine.Config{Log: debugLog(&log), Drain: time.Millisecond})
 		if s, err := e.Open(t.Context(), standinSpec(t)); err == nil {
 			_, _ = s.Call(t.Context(), run.Call{Function: "greet", Args: []run.Arg{{Name: "token", Kind: run.ArgSecret, Secret: "token"}}})
 			s.Close()
 		}
-		if text := log.String(); strings.Contains(text, canary) || strings.Contains(text, standinToken) {
+		if text := log.String(); strings.Contains(text, canary) || strings.Contains(text, gitToken) || strings.Contains(text, standinToken) {
 			t.Errorf("mode %q logs %s", mode, text)
 		}
 	}

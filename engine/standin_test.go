@@ -192,7 +192,7 @@ func (s *standinServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(req.Query, "__type"):
 		io.WriteString(w, `{"data":{"type":{"fields":[{"name":"id"},{"name":"sync"}]}}}`)
 	case strings.Contains(req.Query, "{git(") && s.mode == "no git":
-		io.WriteString(w, `{"errors":[{"message":"failed to fetch: Could not resolve host: git.example.org [traceparent:aa01-bb02]"}],"data":null}`)
+		io.WriteString(w, `{"errors":[{"message":"failed to fetch https://bot:git-token-zebra77@git.example.org/: Could not resolve host: git.example.org [traceparent:aa01-bb02]"}],"data":null}`)
 	case strings.Contains(req.Query, "{git(") && strings.Contains(req.Query, strayCommit):
 		io.WriteString(w, `{"errors":[{"message":"failed to checkout  in https://git.example.org/o/n: failed to update submodules: git error: exit status 128 [traceparent:aa01-bb02]"}],"data":null}`)
 	case strings.Contains(req.Query, "asModule") && s.mode == "bad module":
