@@ -123,13 +123,16 @@ func hooksOfEvents(t *testing.T, d *storetest.Database) {
 
 func hookCursor(t *testing.T, d *storetest.Database) {
 	s := d.Open(t)
-	add(t, s, through(11, pushed("a", "", sha("a"))))
+	add(t, s, through(5, pushed("a", "", sha("a"))))
 	h := must(s.Hooks(within(t), "github"))(t)[0]
 	h.Cursor, h.Tried = d.Clock.Now(), d.Clock.Now()
 	h.Unread = event.Span{From: h.Since, To: h.Since.Add(time.Minute)}
 	h.Problem, h.Hint, h.Refused = "no permission", "ask for one", true
 	check(t, s.NoteDeliveries(within(t), h, nil))
-	add(t, s, through(11, pushed("b", sha("a"), sha("b"))), through(9, pushed("c", sha("b"), sha("c"))))
+	renamed := through(5, pushed("b", sha("a"), sha("b")))
+	renamed.Repo.Name = "renamed"
+	h.Repo = renamed.Repo
+	add(t, s, renamed, through(9, pushed("c", sha("b"), sha("c"))))
 	got := must(s.Hooks(within(t), "github"))(t)
 	if len(got) != 2 || got[0].ID != 9 {
 		t.Fatalf("the hook that was tried longest ago is not the first: %+v", got)
@@ -173,8 +176,8 @@ func missingOrder(t *testing.T, d *storetest.Database) {
 	now := d.Clock.Now()
 	h := event.KnownHook{Vendor: "github", Hook: event.Hook{ID: 1}}
 	check(t, s.NoteDeliveries(within(t), h, []event.Reception{
-		reception(1, "late", now, event.ReceptionMissing),
-		reception(1, "early", now.Add(-time.Hour), event.ReceptionMissing),
+		reception(1, "a-late", now, event.ReceptionMissing),
+		reception(1, "b-early", now.Add(-time.Hour), event.ReceptionMissing),
 		reception(1, "old", now.Add(-73*time.Hour), event.ReceptionMissing),
 		reception(1, "there", now, event.ReceptionDelivered),
 	}))
@@ -184,12 +187,18 @@ func missingOrder(t *testing.T, d *storetest.Database) {
 		}
 		return list
 	}
-	if diff := cmp.Diff([]string{"early", "late"}, guids()); diff != "" {
+	if diff := cmp.Diff([]string{"b-early", "a-late"}, guids()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	check(t, s.SettleDelivery(within(t), "github", "early", event.ReceptionRecovered, ""))
-	if diff := cmp.Diff([]string{"late"}, guids()); diff != "" {
+	check(t, s.SettleDelivery(within(t), "github", "b-early", event.ReceptionRecovered, ""))
+	if diff := cmp.Diff([]string{"a-late"}, guids()); diff != "" {
 		t.Errorf("after one is settled (-want +got)\n%s", diff)
+	}
+	other := event.KnownHook{Vendor: "github", Hook: event.Hook{ID: 2}}
+	check(t, s.NoteDeliveries(within(t), other, []event.Reception{reception(2, "a-late", now, event.ReceptionRefused)}))
+	check(t, s.SettleDelivery(within(t), "github", "a-late", event.ReceptionLost, ""))
+	if c := must(s.Coverage(within(t), now.Add(-72*time.Hour)))(t); c.Refused != 1 || c.Gaps != 0 {
+		t.Errorf("what another hook was refused is not settled with it: %s", c)
 	}
 }
 
@@ -449,6 +458,9 @@ func reposOfEvents(t *testing.T, d *storetest.Database) {
 	}
 	got[0].Tried, got[0].Problem, got[0].Hint = d.Clock.Now(), "no permission", "ask for one"
 	check(t, s.NoteHeads(within(t), got[0], nil, nil))
+	if first := must(s.Repositories(within(t), "github"))(t)[0]; first.ID != b.Repo.ID {
+		t.Errorf("the one that was tried longest ago is not the first: %+v", first)
+	}
 	c := must(s.Coverage(within(t), d.Clock.Now().Add(-72*time.Hour)))(t)
 	covered := []event.RepoCoverage{{Vendor: "github", ID: 7, Name: "octo/hello", Problem: "no permission", Hint: "ask for one"}}
 	if diff := cmp.Diff(covered, c.Repositories); diff != "" {
