@@ -130,26 +130,31 @@ func TestEveryMatchIsCalled(t *testing.T) {
 }
 
 func TestOrderOfRecords(t *testing.T) {
-	w := newWorld(t, function("onGithubPush"))
+	w := newWorld(t, function("testOnGithubPush"), function("lintOnGithubPush"))
 	w.start(t)
 	w.store.Add(push("github:1"))
 	w.until(t, "github:1", done)
 	var got []string
 	for _, p := range w.store.History("github:1") {
-		switch {
-		case p.State != "":
-			got = append(got, string(p.State))
-		case p.Attempt != nil:
-			got = append(got, fmt.Sprintf("attempt %d, %d begun", *p.Attempt, len(p.Begun)))
-		case p.Decisions != nil:
-			got = append(got, "decisions")
-		case p.Results != nil:
-			got = append(got, "result")
-		case p.SHA != "":
-			got = append(got, "tree")
+		var parts []string
+		if p.SHA != "" {
+			parts = append(parts, "tree")
 		}
+		if p.Decisions != nil {
+			parts = append(parts, "decisions")
+		}
+		if p.Attempt != nil {
+			parts = append(parts, fmt.Sprintf("attempt %d, %d begun", *p.Attempt, len(p.Begun)))
+		}
+		for range p.Results {
+			parts = append(parts, "result")
+		}
+		if p.State != "" {
+			parts = append(parts, string(p.State))
+		}
+		got = append(got, strings.Join(parts, " and "))
 	}
-	if diff := cmp.Diff([]string{"tree", "decisions", "attempt 1, 1 begun", "result", "done"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"tree", "decisions", "attempt 1, 2 begun", "result", "result and done"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -174,7 +174,7 @@ func (t *task) callAll(ctx context.Context, places *semaphore.Weighted, attempt 
 		select {
 		case o := <-c.ended:
 			c.flying--
-			c.end(ctx, o)
+			c.end(ctx, o, c.flying == 0 && len(line) == 0)
 		case <-again:
 			line = c.advanceLine(ctx, line)
 		}
@@ -200,10 +200,16 @@ func (c *calling) start(ctx context.Context, seats []seat) {
 	}
 }
 
-// end records what came of a call.
-func (c *calling) end(ctx context.Context, o outcome) {
-	if o.err == nil {
-		o.err = c.advance(ctx, run.Progress{Results: []run.Result{o.result}})
+// end records what came of a call. The last one's result is written with the run's
+// end, unless that is in doubt.
+func (c *calling) end(ctx context.Context, o outcome, last bool) {
+	p := run.Progress{Results: []run.Result{o.result}}
+	switch {
+	case o.err != nil:
+	case last && len(c.lost) == 0 && ctx.Err() == nil:
+		c.find(p)
+	default:
+		o.err = c.advance(ctx, p)
 	}
 	if o.err != nil {
 		c.lost = append(c.lost, o.err)

@@ -246,7 +246,7 @@ func (d *Dispatcher) handBack(ctx context.Context, log zerolog.Logger, l run.Lea
 		case err == nil:
 			return
 		case errors.As(err, &stopped) && p.Outcome != run.Cancelled:
-			p = run.Progress{State: run.Done, Outcome: run.Cancelled, Note: d.Scrub(stopped.Why), Results: p.Results}
+			p = with(run.Progress{State: run.Done, Outcome: run.Cancelled, Note: d.Scrub(stopped.Why)}, p)
 			continue
 		case errors.Is(err, run.ErrLeaseLost):
 			log.Warn().Err(err).Msg("the end of a run is not recorded: somebody else has it")

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/franela/pocketci/dispatch"
+	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 )
 
@@ -501,5 +502,58 @@ func TestALostLeaseEndsEveryCall(t *testing.T) {
 	close(stolen)
 	if cause := <-ended; fmt.Sprint(cause) != "another worker has the lease" {
 		t.Errorf("ended by %v", cause)
+	}
+}
+
+// TestACancelThatMeetsTheLastResult: the run ends cancelled, and keeps the result
+// that was to be written with its end.
+func TestACancelThatMeetsTheLastResult(t *testing.T) {
+	w := newWorld(t, function("onGithubPush"))
+	w.store.Fail = func(p run.Progress) error {
+		if p.State == run.Done && p.Outcome != run.Cancelled {
+			return &run.Stopped{Why: "mona said so"}
+		}
+		return nil
+	}
+	w.start(t)
+	w.store.Add(push("github:1"))
+	r := w.until(t, "github:1", done)
+	if r.Outcome != run.Cancelled || r.Note != "mona said so" {
+		t.Errorf("outcome %s, note %q", r.Outcome, r.Note)
+	}
+	if diff := cmp.Diff(map[string]string{"onGithubPush": "success"}, outcomes(r)); diff != "" {
+		t.Errorf("calls (-want +got)\n%s", diff)
+	}
+}
+
+// TestWhatWasCheckedOutIsKept: whatever ends a run after its checkout, its commit,
+// trust and number of changed files are written.
+func TestWhatWasCheckedOutIsKept(t *testing.T) {
+	tests := map[string]func(w *world){
+		"there is nothing to run":         func(w *world) { w.operator.Asked = run.Settings{Missing: "no module"} },
+		"the settings can't be read":      func(w *world) { w.operator.AskedErr = &event.Problem{Public: "pocketci.yaml: line 1"} },
+		"the module can't be loaded":      func(w *world) { w.engine.TableErr = func() error { return &event.Problem{Public: "no such type"} } },
+		"the engine can't be reached yet": func(w *world) { w.engine.TableErr = func() error { return run.ErrNoEngine } },
+		"it is cancelled meanwhile": func(w *world) {
+			w.operator.Asked = run.Settings{Missing: "no module"}
+			w.store.Fail = func(p run.Progress) error {
+				if p.State.Final() && p.Outcome != run.Cancelled {
+					return &run.Stopped{Why: "mona said so"}
+				}
+				return nil
+			}
+		},
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, function("onGithubPush"))
+			spoil(w)
+			w.start(t)
+			w.store.Add(push("github:1"))
+			r := w.until(t, "github:1", func(r run.Run) bool { return done(r) || waiting(r) })
+			if r.SHA != sha || r.Trust != event.Trusted || r.Changed != 1 {
+				t.Errorf("sha %q, trust %q, %d changed", r.SHA, r.Trust, r.Changed)
+			}
+		})
 	}
 }

@@ -10,8 +10,9 @@ import (
 
 // Order keeps runs in the order of their group.
 type Order interface {
-	// Enter asks whether the run may go, as the order wants it.
-	Enter(ctx context.Context, l run.Lease, o run.Order) (run.Standing, error)
+	// Enter asks whether the run may go, as the order wants it, and writes what was
+	// found out before.
+	Enter(ctx context.Context, l run.Lease, o run.Order, found run.Progress) (run.Standing, error)
 	// Overlook keeps that an event supersedes nothing.
 	Overlook(ctx context.Context, eventID string) error
 }
@@ -62,13 +63,15 @@ func (d *Dispatcher) news(ctx context.Context, e event.Event) (reason string, er
 func (t *task) enter(ctx context.Context, c run.Concurrency) error {
 	g := run.GroupOf(t.run.Event)
 	if t.Order == nil || g.Kind == "" {
-		return nil
+		return t.write(ctx)
 	}
 	for {
-		st, err := t.Order.Enter(ctx, t.lease, c.Order(g.Kind))
-		switch {
-		case err != nil:
+		st, err := t.Order.Enter(ctx, t.lease, c.Order(g.Kind), t.unwritten)
+		if err != nil {
 			return fmt.Errorf("take the place of %s: %w", t.run.Event.ID, err)
+		}
+		t.unwritten = run.Progress{}
+		switch {
 		case st.Newer.ID != "":
 			if err := t.yield(ctx, st.Newer); err != nil {
 				return err

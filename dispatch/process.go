@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -46,6 +47,10 @@ func (d *Dispatcher) workOn(ctx context.Context, w run.Work, do func(*task, cont
 		return run.Progress{}, false
 	}
 	p, ok = d.ending(ctx, w.Run, t.run, err)
+	if p.State == run.Queued { // It goes back as it was.
+		t.unwritten = run.Progress{Results: t.unwritten.Results}
+	}
+	p = with(p, t.unwritten)
 	t.logEnd(p, ok, err)
 	return p, ok
 }
@@ -62,6 +67,9 @@ type task struct {
 	lease run.Lease
 	run   run.Run
 	log   zerolog.Logger
+	// unwritten is what run shows already and the next step that is written takes
+	// along.
+	unwritten run.Progress
 	// begun ends the deadline of the start.
 	begun func()
 	lane  lane
@@ -130,9 +138,7 @@ func (t *task) stages(ctx context.Context) error {
 	if c, ok := tree.Files.(io.Closer); ok {
 		defer func() { _ = c.Close() }()
 	}
-	if err := t.advance(ctx, run.Progress{Trust: event.Lower(sha, sender), SHA: tree.SHA, Changed: changed(tree)}); err != nil {
-		return err
-	}
+	t.find(run.Progress{Trust: event.Lower(sha, sender), SHA: tree.SHA, Changed: changed(tree)})
 	return t.dispatch(ctx, tree)
 }
 
@@ -175,11 +181,41 @@ func (t *task) carryOut(ctx context.Context, tree run.Tree, settings run.Setting
 
 // advance records a step, then takes it into the task's own view of the run.
 func (t *task) advance(ctx context.Context, p run.Progress) error {
-	if err := t.record(ctx, p); err != nil {
+	if err := t.record(ctx, with(p, t.unwritten)); err != nil {
 		return fmt.Errorf("record progress of %s: %w", t.run.Event.ID, err)
 	}
+	t.unwritten = run.Progress{}
 	t.run = t.run.Apply(p, t.Clock())
 	return nil
+}
+
+// find takes into the task's view of the run what the next step is written with.
+func (t *task) find(p run.Progress) {
+	t.unwritten = with(p, t.unwritten)
+	t.run = t.run.Apply(p, t.Clock())
+}
+
+// write records what was only found so far.
+func (t *task) write(ctx context.Context) error {
+	if p := t.unwritten; p.Trust == "" && p.SHA == "" && p.Changed == nil && len(p.Results) == 0 {
+		return nil
+	}
+	return t.advance(ctx, run.Progress{})
+}
+
+// with adds to a step what was found out before it.
+func with(p, found run.Progress) run.Progress {
+	if p.Trust == "" {
+		p.Trust = found.Trust
+	}
+	if p.SHA == "" {
+		p.SHA = found.SHA
+	}
+	if p.Changed == nil {
+		p.Changed = found.Changed
+	}
+	p.Results = append(slices.Clone(found.Results), p.Results...)
+	return p
 }
 
 // logEnd says once how the work on a run ended.

@@ -16,9 +16,12 @@ type step struct {
 	problem   string
 	approval  string
 	command   string
-	begun     [][]any
+	begun     []begun
 	results   []result
 }
+
+// begun is a call that is about to be made.
+type begun struct{ module, function, data string }
 
 // result is a call's result, and apart from it what the call printed.
 type result struct {
@@ -34,7 +37,11 @@ type result struct {
 // [*run.Stopped] if the run was cancelled and the step ends it otherwise.
 func (s *Store) Advance(ctx context.Context, l run.Lease, p run.Progress) error {
 	st, err := s.step(l, p)
-	if err == nil {
+	switch {
+	case err != nil:
+	case p.State == "" && len(p.Results) == 0:
+		err = s.note(ctx, st)
+	default:
 		err = s.do(ctx, true, func(ctx context.Context, t tx) error { return s.advance(ctx, t, st) })
 	}
 	if err != nil {
@@ -75,7 +82,7 @@ func (s *Store) step(l run.Lease, p run.Progress) (*step, error) {
 		if err != nil {
 			return nil, err
 		}
-		st.begun = append(st.begun, []any{text(b.Call.Module), text(b.Call.Function), data})
+		st.begun = append(st.begun, begun{text(b.Call.Module), text(b.Call.Function), data})
 	}
 	for _, r := range p.Results {
 		written, err := s.result(r)
@@ -107,16 +114,88 @@ func (s *Store) result(r run.Result) (written result, err error) {
 	return written, err
 }
 
+// note writes a step that tells something of the run, and changes nothing for
+// others: each statement writes only if the lease still is the run's, which it can't
+// become again, so that none has to wait for another's answer.
+func (s *Store) note(ctx context.Context, st *step) error {
+	tries := ""
+	if st.decisions != nil {
+		tries = "CASE WHEN EXISTS (SELECT 1 FROM decisions d WHERE d.seq = runs.seq) THEN tries ELSE 1 END"
+	}
+	var held int64
+	err := s.do(ctx, true, func(ctx context.Context, t tx) error {
+		set, args := s.assignments(st, false, false, tries)
+		if err := t.laterCount(ctx, &held, "UPDATE runs SET "+set+" WHERE"+isHeld, append(args, st.l.EventID, st.l.Fence)...); err != nil {
+			return err
+		}
+		if st.decisions != nil {
+			if err := t.later(ctx, "INSERT INTO decisions (seq, data) SELECT seq, ? FROM runs WHERE"+isHeld+" ON CONFLICT DO NOTHING",
+				st.decisions, st.l.EventID, st.l.Fence); err != nil {
+				return err
+			}
+		}
+		for _, b := range st.begun {
+			if err := t.later(ctx, `INSERT INTO calls (seq, n, module, function, data)
+				SELECT seq, (SELECT COUNT(*) FROM calls c WHERE c.seq = runs.seq), ?, ?, ? FROM runs WHERE`+isHeld+`
+				ON CONFLICT (seq, module, function) DO UPDATE SET data = excluded.data WHERE calls.result = ''`,
+				b.module, b.function, b.data, st.l.EventID, st.l.Fence); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && held == 0 {
+		err = ErrLeaseLost
+	}
+	return err
+}
+
+// standing is what a run has before a step: itself, locked, and as far as the step
+// touches them, whether it has decisions, and its calls; true are those without a
+// result.
+type standing struct {
+	member
+	decided bool
+	calls   map[callKey]bool
+}
+
+// standing reads the run that is held under a lease.
+func (t tx) standing(ctx context.Context, st *step) (had standing, err error) {
+	const own = " WHERE seq = (SELECT seq FROM events WHERE id = ?)"
+	var found bool
+	var one int64
+	asks := []ask{t.askMember(&found, &had.member, st.l)}
+	if st.decisions != nil {
+		asks = append(asks, askOne(&had.decided, []any{&one}, "SELECT 1 FROM decisions"+own, st.l.EventID))
+	}
+	if len(st.begun)+len(st.results) > 0 {
+		had.calls = map[callKey]bool{}
+		asks = append(asks, ask{"SELECT seq, module, function, CASE WHEN result = '' THEN 1 ELSE 0 END FROM calls" + own, []any{st.l.EventID},
+			func(scan func(...any) error) error {
+				var k callKey
+				var open int64
+				err := scan(&k.seq, &k.module, &k.function, &open)
+				had.calls[k] = open != 0
+				return err
+			}})
+	}
+	if err = t.all(ctx, asks...); err == nil && !found {
+		err = ErrLeaseLost
+	}
+	return had, err
+}
+
 // advance writes the step under its lease.
 func (s *Store) advance(ctx context.Context, t tx, st *step) error {
-	m, err := t.member(ctx, st.l)
+	had, err := t.standing(ctx, st)
 	if err != nil {
 		return err
 	}
+	m := had.member
 	if m.cancel != "" && st.p.State.Final() && st.p.Outcome != run.Cancelled {
 		return &run.Stopped{Why: m.cancel}
 	}
-	seq, woken := m.seq, m.woken != 0 || m.cancel != ""
+	woken := m.woken != 0 || m.cancel != ""
 	if st.p.State == run.Waiting && st.p.For == run.ForSlot {
 		due, err := t.keepLine(ctx, m)
 		if err != nil {
@@ -124,33 +203,19 @@ func (s *Store) advance(ctx context.Context, t tx, st *step) error {
 		}
 		woken = woken || due
 	}
-	set, args := s.assignments(st, woken, m.cancel != "")
-	if _, err := t.exec(ctx, "UPDATE runs SET "+set+" WHERE seq = ?", append(args, seq)...); err != nil {
+	further := st.decisions != nil && !had.decided
+	if further {
+		if err := t.later(ctx, "INSERT INTO decisions (seq, data) VALUES (?, ?)", m.seq, st.decisions); err != nil {
+			return err
+		}
+	}
+	ended, err := t.steps(ctx, had, st)
+	if err != nil {
 		return err
 	}
-	var news int64
-	if st.decisions != nil {
-		if news, err = t.exec(ctx, "INSERT INTO decisions (seq, data) VALUES (?, ?) ON CONFLICT DO NOTHING", seq, st.decisions); err != nil {
-			return err
-		}
-	}
-	for _, b := range st.begun {
-		if err := t.begin(ctx, seq, b); err != nil {
-			return err
-		}
-	}
-	for _, r := range st.results {
-		n, err := t.end(ctx, seq, r)
-		if err != nil {
-			return err
-		}
-		news += n
-	}
-	if news > 0 {
-		// It got further than ever: what ended its former holders did not end this one.
-		if _, err := t.exec(ctx, "UPDATE runs SET tries = CASE WHEN state = ? THEN 1 ELSE 0 END WHERE seq = ?", string(run.Running), seq); err != nil {
-			return err
-		}
+	set, args := s.assignments(st, woken, m.cancel != "", st.tries(further || ended))
+	if err := t.later(ctx, "UPDATE runs SET "+set+" WHERE seq = ?", append(args, m.seq)...); err != nil {
+		return err
 	}
 	if err := t.leave(ctx, m, st); err != nil {
 		return err
@@ -161,8 +226,53 @@ func (s *Store) advance(ctx context.Context, t tx, st *step) error {
 	return nil
 }
 
+// steps writes which calls begin, or are made again, and the results of those that
+// were begun and have none. ended tells that there was one.
+func (t tx) steps(ctx context.Context, had standing, st *step) (ended bool, err error) {
+	for _, b := range st.begun {
+		k := callKey{had.seq, b.module, b.function}
+		open, known := had.calls[k]
+		switch {
+		case !known:
+			err = t.later(ctx, "INSERT INTO calls (seq, n, module, function, data) VALUES (?, ?, ?, ?, ?)",
+				had.seq, len(had.calls), b.module, b.function, b.data)
+			had.calls[k] = true
+		case open:
+			err = t.later(ctx, "UPDATE calls SET data = ? WHERE seq = ? AND module = ? AND function = ?", b.data, had.seq, b.module, b.function)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	for _, r := range st.results {
+		k := callKey{had.seq, r.module, r.function}
+		if !had.calls[k] {
+			continue
+		}
+		had.calls[k], ended = false, true
+		if err := t.end(ctx, had.seq, r); err != nil {
+			return false, err
+		}
+	}
+	return ended, nil
+}
+
+// tries is the count of holders that died with the run after the step. further tells
+// that it gets further than ever: what ended its former holders did not end this one.
+func (st *step) tries(further bool) string {
+	switch {
+	case further && (st.p.State == "" || st.p.State == run.Running):
+		return "1"
+	case further:
+		return "0"
+	case st.p.State == run.Queued || st.p.State == run.Waiting:
+		return "tries - 1"
+	}
+	return ""
+}
+
 // assignments are the columns that the step changes.
-func (s *Store) assignments(st *step, woken, cancelled bool) (set string, args []any) {
+func (s *Store) assignments(st *step, woken, cancelled bool, tries string) (set string, args []any) {
 	p := st.p
 	columns := []string{"version = version + 1", "look = 0"}
 	add := func(column string, value any) {
@@ -189,8 +299,8 @@ func (s *Store) assignments(st *step, woken, cancelled bool) (set string, args [
 	if p.State != "" && p.State != run.Running {
 		columns = append(columns, "lease_owner = ''", "lease_until = 0", "woken = 0")
 	}
-	if p.State == run.Queued || p.State == run.Waiting {
-		columns = append(columns, "tries = tries - 1")
+	if tries != "" {
+		columns = append(columns, "tries = "+tries)
 	}
 	if p.State == run.Waiting && p.For == run.ForPerson {
 		add("aside", 1)
@@ -217,26 +327,11 @@ func (s *Store) assignments(st *step, woken, cancelled bool) (set string, args [
 	return strings.Join(columns, ", "), args
 }
 
-// begin writes that a call is about to be made, or made again. One that has its
-// result stays as it is.
-func (t tx) begin(ctx context.Context, seq int64, call []any) error {
-	var n int64
-	if _, err := t.one(ctx, []any{&n}, "SELECT COUNT(*) FROM calls WHERE seq = ?", seq); err != nil {
+// end writes the result of a call that has none.
+func (t tx) end(ctx context.Context, seq int64, r result) error {
+	err := t.later(ctx, "UPDATE calls SET result = ? WHERE seq = ? AND module = ? AND function = ?", r.data, seq, r.module, r.function)
+	if err != nil || r.output == nil {
 		return err
 	}
-	_, err := t.exec(ctx, `INSERT INTO calls (seq, n, module, function, data) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (seq, module, function) DO UPDATE SET data = excluded.data WHERE calls.result = ''`,
-		append([]any{seq, n}, call...)...)
-	return err
-}
-
-// end writes a call's result, unless it has one or was never begun: n is then 0.
-func (t tx) end(ctx context.Context, seq int64, r result) (n int64, err error) {
-	n, err = t.exec(ctx, "UPDATE calls SET result = ? WHERE seq = ? AND module = ? AND function = ? AND result = ''",
-		r.data, seq, r.module, r.function)
-	if err != nil || n == 0 || r.output == nil {
-		return n, err
-	}
-	_, err = t.exec(ctx, "INSERT INTO outputs (seq, module, function, data) VALUES (?, ?, ?, ?)", seq, r.module, r.function, r.output)
-	return n, err
+	return t.later(ctx, "INSERT INTO outputs (seq, module, function, data) VALUES (?, ?, ?, ?)", seq, r.module, r.function, r.output)
 }

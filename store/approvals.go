@@ -46,7 +46,7 @@ func (s *Store) WakeApproved(ctx context.Context) error {
 // most 20.
 func (s *Store) Approvals(ctx context.Context, repoID int64, sha string) ([]run.Approval, error) {
 	var list []run.Approval
-	err := tx{s.read, s}.each(ctx, func(scan func(...any) error) error {
+	err := s.reads().each(ctx, func(scan func(...any) error) error {
 		a := run.Approval{RepoID: repoID}
 		var at int64
 		if err := scan(&a.EventID, &a.PullRequest, &a.SHA, &a.BaseRef, &a.BaseSHA, &a.By.ID, &a.By.Login, &a.CommentID, &at); err != nil {

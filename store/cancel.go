@@ -100,7 +100,7 @@ func (t tx) stop(ctx context.Context, seq int64) error {
 	if err := t.stopCalls(ctx, m); err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, `UPDATE runs SET state = ?, outcome = ?, note = cancel, waits = '', ended = ?, due = NULL,
+	if err := t.later(ctx, `UPDATE runs SET state = ?, outcome = ?, note = cancel, waits = '', ended = ?, due = NULL,
 			place = 0, aside = 0, woken = 0, version = version + 1, look = 0 WHERE seq = ?`,
 		string(run.Done), string(run.Cancelled), nanos(now), seq); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (t tx) stopCalls(ctx context.Context, m member) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.end(ctx, m.seq, r); err != nil {
+		if err := t.end(ctx, m.seq, r); err != nil {
 			return err
 		}
 	}
@@ -146,6 +146,5 @@ func (t tx) left(ctx context.Context, m member) error {
 	if m.grp == "" {
 		return nil
 	}
-	_, err := t.wakeGroup(ctx, m.repo, m.grp)
-	return err
+	return t.wakeGroup(ctx, m.repo, m.grp)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,8 +25,8 @@ type dialect struct {
 	// notify tells other agents that there is work, when the transaction commits;
 	// empty: there are none.
 	notify string
-	// snapshot are the options of a transaction that reads one state.
-	snapshot *sql.TxOptions
+	// snapshot begins a transaction that reads one state; empty: each one does.
+	snapshot string
 	// patience is how long a transaction may take; 0: as long as it does.
 	patience time.Duration
 	// class tells what an error means for the transaction it happened in.
@@ -82,14 +81,42 @@ func (d *dialect) announce(ctx context.Context, t tx) error {
 	if d.notify == "" {
 		return nil
 	}
-	_, err := t.exec(ctx, d.notify)
-	return err
+	return t.later(ctx, d.notify)
 }
 
-// queryer is what connections, transactions and pools have in common.
+// announcing is a statement that makes runs due, and tells other agents if there
+// are any.
+func (d *dialect) announcing(update string) string {
+	if d.notify == "" {
+		return update
+	}
+	return "WITH woken AS (" + update + " RETURNING 1) " + d.notify + " WHERE EXISTS (SELECT 1 FROM woken)"
+}
+
+// queryer runs statements in the text of the database under it.
 type queryer interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	// all runs queries whose answers don't depend on each other, in their order,
+	// and what is left of later; on PostgreSQL with one way there and back.
+	all(ctx context.Context, asks []ask) error
+	// later runs a statement after those before it, at the latest when the
+	// transaction ends, and sets n, if there is one, to the number of rows that it
+	// changed. PostgreSQL gets it together with the next one that is waited for.
+	later(ctx context.Context, n *int64, query string, args []any) error
+}
+
+// ask is a query, and what is called for each row that it gives.
+type ask struct {
+	query string
+	args  []any
+	row   func(scan func(...any) error) error
+}
+
+// askOne is a query whose only row, if there is one, is read into dest.
+func askOne(found *bool, dest []any, query string, args ...any) ask {
+	return ask{query: query, args: args, row: func(scan func(...any) error) error {
+		*found = true
+		return scan(dest...)
+	}}
 }
 
 // tx runs the store's queries in the dialect of the database under it.
@@ -100,34 +127,40 @@ type tx struct {
 
 // exec gives the number of rows that the statement changed.
 func (t tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := t.ExecContext(ctx, t.s.d.rebind(query), args...)
-	if err != nil {
+	var n int64
+	if err := t.laterCount(ctx, &n, query, args...); err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	err := t.queryer.all(ctx, nil)
+	return n, err
+}
+
+// later is [queryer.later] for a statement of which only the error counts.
+func (t tx) later(ctx context.Context, query string, args ...any) error {
+	return t.queryer.later(ctx, nil, t.s.d.rebind(query), args)
+}
+
+// laterCount is [queryer.later]; n is set when the transaction has ended.
+func (t tx) laterCount(ctx context.Context, n *int64, query string, args ...any) error {
+	return t.queryer.later(ctx, n, t.s.d.rebind(query), args)
+}
+
+// all is [queryer.all].
+func (t tx) all(ctx context.Context, asks ...ask) error {
+	for i := range asks {
+		asks[i].query = t.s.d.rebind(asks[i].query)
+	}
+	return t.queryer.all(ctx, asks)
 }
 
 // each calls row for each row that the query gives. scan reads the current one.
 func (t tx) each(ctx context.Context, row func(scan func(...any) error) error, query string, args ...any) error {
-	rows, err := t.QueryContext(ctx, t.s.d.rebind(query), args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return t.all(ctx, ask{query, args, row})
 }
 
 // one reads the query's only row into dest; found is false if there is none.
 func (t tx) one(ctx context.Context, dest []any, query string, args ...any) (found bool, err error) {
-	err = t.each(ctx, func(scan func(...any) error) error {
-		found = true
-		return scan(dest...)
-	}, query, args...)
+	err = t.all(ctx, askOne(&found, dest, query, args...))
 	return found, err
 }
 
@@ -141,6 +174,15 @@ func (t tx) now(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("ask the database for the time: %w", err)
 	}
 	return now, nil
+}
+
+// moment is the time by which leases are held, as the sum of an expression in SQL
+// and a number.
+func (t tx) moment() (expression string, plus int64) {
+	if t.s.d.clock == "" {
+		return "0", nanos(t.s.cfg.Clock())
+	}
+	return "(" + t.s.d.clock + ")", 0
 }
 
 // list is n argument marks: (?,?,?).
@@ -163,7 +205,7 @@ func (t tx) insert(ctx context.Context, head string, rows [][]any, tail string, 
 		query := head + " VALUES " + mark + strings.Repeat(","+mark, size-1) + tail
 		var err error
 		if each == nil {
-			_, err = t.exec(ctx, query, args...)
+			err = t.later(ctx, query, args...)
 		} else {
 			err = t.each(ctx, each, query, args...)
 		}

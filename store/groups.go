@@ -75,7 +75,7 @@ func (t tx) take(ctx context.Context, m member, fence int64, k callKey, groups [
 		free = free && ok
 	}
 	for _, g := range groups {
-		_, err := t.exec(ctx, `INSERT INTO slots (repo_id, grp, seq, module, function, fence, held, most) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		err := t.later(ctx, `INSERT INTO slots (repo_id, grp, seq, module, function, fence, held, most) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (repo_id, grp, seq, module, function) DO UPDATE SET fence = excluded.fence, held = excluded.held, most = excluded.most
 			WHERE slots.fence <> excluded.fence OR slots.held <> excluded.held OR slots.most <> excluded.most`, // to ask again writes nothing
 			m.repo, text(g.Name), k.seq, k.module, k.function, fence, number(free), g.Limit)
@@ -83,8 +83,7 @@ func (t tx) take(ctx context.Context, m member, fence int64, k callKey, groups [
 			return false, err
 		}
 	}
-	_, err = t.exec(ctx, "UPDATE runs SET slots = 1 WHERE seq = ? AND slots = 0", m.seq)
-	return free, err
+	return free, t.later(ctx, "UPDATE runs SET slots = 1 WHERE seq = ? AND slots = 0", m.seq)
 }
 
 // room tells whether a group has a slot for a call: fewer than limit are held, and
@@ -144,7 +143,7 @@ func (t tx) freeSlots(ctx context.Context, m member, calls ...callKey) error {
 			return err
 		}
 	}
-	if _, err := t.exec(ctx, "DELETE FROM slots"+where, args...); err != nil {
+	if err := t.later(ctx, "DELETE FROM slots"+where, args...); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -155,22 +154,16 @@ func (t tx) freeSlots(ctx context.Context, m member, calls ...callKey) error {
 	if len(calls) > 0 {
 		return nil
 	}
-	_, err = t.exec(ctx, "UPDATE runs SET slots = 0 WHERE seq = ?", m.seq)
-	return err
+	return t.later(ctx, "UPDATE runs SET slots = 0 WHERE seq = ?", m.seq)
 }
 
 // wakeSlot makes the first run due that was given back to wait for a slot of the
 // group. Those that are worked on ask by themselves.
 func (t tx) wakeSlot(ctx context.Context, repo int64, group string) error {
-	n, err := t.exec(ctx, `UPDATE runs SET due = ? WHERE seq = (
+	return t.wakes(ctx, `UPDATE runs SET due = ? WHERE seq = (
 			SELECT s.seq FROM slots s JOIN runs r ON r.seq = s.seq
 			WHERE s.repo_id = ? AND s.grp = ? AND s.held = 0 AND r.state = ? AND r.due = ? ORDER BY s.seq LIMIT 1)
 		AND state = ?`, dueNow, repo, group, string(run.Waiting), dueWoken, string(run.Waiting))
-	if err != nil {
-		return err
-	}
-	_, err = t.announced(ctx, n)
-	return err
 }
 
 // keepLine is what becomes of the slots of a run that is given back to wait for

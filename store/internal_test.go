@@ -210,7 +210,7 @@ func TestUnreadableRunStopsNobody(t *testing.T) {
 				t.Fatalf("leased %q, %v", w.Lease.EventID, err)
 			}
 			var state, outcome string
-			found, err := tx{s.read, s}.one(t.Context(), []any{&state, &outcome}, "SELECT state, outcome FROM runs WHERE seq = 1")
+			found, err := s.reads().one(t.Context(), []any{&state, &outcome}, "SELECT state, outcome FROM runs WHERE seq = 1")
 			if err != nil || !found || state != "done" || outcome != "error" {
 				t.Errorf("the damaged run is %q, %q, %v", state, outcome, err)
 			}
@@ -355,7 +355,41 @@ func TestPermitsDontPileUp(t *testing.T) {
 		now = now.Add(max(time.Second, p.Wait))
 	}
 	var n int
-	if _, err := (tx{s.read, s}).one(t.Context(), []any{&n}, "SELECT COUNT(*) FROM permits"); err != nil || n == 0 || n > 500 {
+	if _, err := s.reads().one(t.Context(), []any{&n}, "SELECT COUNT(*) FROM permits"); err != nil || n == 0 || n > 500 {
 		t.Errorf("%d permits are remembered, %v", n, err)
 	}
 }
+
+// TestLine: whoever leaves while work is looked for gets an answer all the same, and
+// who got nothing stays, before those who came later.
+func TestLine(t *testing.T) {
+	l := line{asked: make(signal, 1)}
+	leaving, leave := context.WithCancelCause(t.Context())
+	served, gone, staying := l.join(t.Context()), l.join(leaving), l.join(t.Context())
+	next := l.next()
+	later := l.join(t.Context())
+	if len(next) != 3 {
+		t.Fatalf("work is looked for for %d, want 3", len(next))
+	}
+	leave(errEnded)
+	if l.leave(gone) {
+		t.Error("one for whom work is looked for has left without an answer")
+	}
+	l.settle(next, []taken{{id: "one"}}, nil)
+	if a := <-served.got; a.id != "one" || a.err != nil {
+		t.Errorf("the first got %q, %v", a.id, a.err)
+	}
+	select {
+	case a := <-gone.got:
+		if !errors.Is(a.err, errEnded) {
+			t.Errorf("who left got %v", a.err)
+		}
+	default:
+		t.Error("who left got no answer")
+	}
+	if got := l.next(); len(got) != 2 || got[0] != staying || got[1] != later {
+		t.Errorf("%d wait, want the one that got nothing before the one that came later", len(got))
+	}
+}
+
+var errEnded = errors.New("it is over")

@@ -23,38 +23,38 @@ import (
 // Until is by the clock of the configuration and never later than the
 // database's own idea of it. Lease returns when ctx ends, with its cause.
 func (s *Store) Lease(ctx context.Context) (run.Work, error) {
-	select {
-	case s.leasers <- struct{}{}:
-		defer func() { <-s.leasers }()
-	case <-ctx.Done():
-		return run.Work{}, fmt.Errorf("lease: %w", context.Cause(ctx))
+	for {
+		got, err := s.wait(ctx)
+		if err != nil {
+			return run.Work{}, fmt.Errorf("lease: %w", err)
+		}
+		work, found, err := s.load(ctx, got)
+		if err != nil {
+			return run.Work{}, fmt.Errorf("lease: %w", err)
+		}
+		if found {
+			return work, nil
+		}
 	}
-	return s.await(ctx, s.work, "")
 }
 
 // LeaseUrgent is Lease for runs of events that may hold a command
 // ([run.MayCommand]): each is handed out by it once, if nobody had it before, and
 // by Lease like all others.
 func (s *Store) LeaseUrgent(ctx context.Context) (run.Work, error) {
-	return s.await(ctx, s.urgent, " AND urgent = 1")
-}
-
-// await waits for work that a condition selects. Whoever hears that there is some
-// looks, and lets the next one look.
-func (s *Store) await(ctx context.Context, heard signal, where string) (run.Work, error) {
 	poll := time.NewTicker(s.cfg.Poll)
 	defer poll.Stop()
 	for {
-		work, found, err := s.take(ctx, where)
+		work, found, err := s.takeUrgent(ctx)
 		if err != nil {
 			return run.Work{}, fmt.Errorf("lease: %w", err)
 		}
 		if found {
-			heard.set()
+			s.urgent.set()
 			return work, nil
 		}
 		select {
-		case <-heard:
+		case <-s.urgent:
 		case <-poll.C:
 		case <-s.closing:
 			return run.Work{}, fmt.Errorf("lease: %w", ErrClosed)
@@ -64,35 +64,51 @@ func (s *Store) await(ctx context.Context, heard signal, where string) (run.Work
 	}
 }
 
-// taken is what became of a look for work.
-type taken struct {
-	seq, repo, fence, tries int64
-	id, cancel              string
-	found                   bool
-	// more: runs were parked, and others may be due.
-	more bool
-}
-
-// take leases the next run that is due, if there is one, and loads it. A run
-// that can't be read is ended, so that it stops nobody.
-func (s *Store) take(ctx context.Context, where string) (run.Work, bool, error) {
-	until := s.cfg.Clock().Add(s.cfg.LeaseFor)
-	var got taken
-	err := s.do(ctx, false, func(ctx context.Context, t tx) (err error) {
-		got, err = s.pick(ctx, t, where)
-		return err
-	})
-	if err == nil && got.more {
-		s.work.set()
-	}
-	if err != nil || !got.found {
+func (s *Store) takeUrgent(ctx context.Context) (run.Work, bool, error) {
+	got, _, err := s.take(ctx, 1, " AND urgent = 1")
+	if err != nil || len(got) == 0 {
 		return run.Work{}, false, err
 	}
+	return s.load(ctx, got[0])
+}
+
+// taken is a run that was leased.
+type taken struct {
+	member
+	id                    string
+	fence, tries, company int64
+	until                 time.Time
+}
+
+func (g *taken) dest() []any {
+	return append(g.member.dest(), &g.id, &g.fence, &g.tries, &g.company)
+}
+
+// take leases the next runs that are due, at most most. more tells that others may
+// be due.
+func (s *Store) take(ctx context.Context, most int, where string) (got []taken, more bool, err error) {
+	until := s.cfg.Clock().Add(s.cfg.LeaseFor)
+	err = s.do(ctx, false, func(ctx context.Context, t tx) (err error) {
+		got, more, err = s.pick(ctx, t, most, where)
+		return err
+	})
+	if err != nil || len(got) == 0 {
+		return nil, more, err
+	}
+	for i := range got {
+		got[i].until = until
+	}
 	if where == "" {
-		s.turn.Store(got.repo)
+		s.turn.Store(got[len(got)-1].repo)
 	}
 	s.watch.tell()
-	lease := run.Lease{EventID: got.id, Owner: s.cfg.Owner, Fence: got.fence, Until: until}
+	return got, more, nil
+}
+
+// load reads what was leased. A run that can't be read is ended, so that it stops
+// nobody.
+func (s *Store) load(ctx context.Context, got taken) (run.Work, bool, error) {
+	lease := run.Lease{EventID: got.id, Owner: s.cfg.Owner, Fence: got.fence, Until: got.until}
 	r, err := s.loadWork(ctx, got.seq)
 	switch {
 	case ctx.Err() != nil:
@@ -107,82 +123,92 @@ func (s *Store) take(ctx context.Context, where string) (run.Work, bool, error) 
 	return run.Work{Lease: lease, Run: r, Tries: int(got.tries), Cancel: got.cancel}, true, nil
 }
 
-// pick finds and marks the run that is next. Those whose group says that another
-// comes first are parked on the way.
-func (s *Store) pick(ctx context.Context, t tx, where string) (taken, error) {
-	now, err := t.now(ctx)
-	if err != nil {
-		return taken{}, err
-	}
-	for range parkMost {
-		m, found, err := s.candidate(ctx, t, now, where)
+// pick finds and marks the runs that are next. Those whose group says that another
+// comes first are parked on the way. A run that has company in its group, or slots,
+// is looked at before any other is marked: who locks a group holds no other's run.
+func (s *Store) pick(ctx context.Context, t tx, most int, where string) (got []taken, more bool, err error) {
+	turn := s.turn.Load()
+	for parked := 0; len(got) < most && parked < parkMost; {
+		c, found, err := s.candidate(ctx, t, turn, where)
 		if err != nil || !found {
-			return taken{}, err
+			return got, false, err
 		}
-		if m.state != string(run.Waiting) { // Its holder is gone, and holds nothing.
-			if err := t.freeSlots(ctx, m); err != nil {
-				return taken{}, err
+		shared := c.company != 0 || c.slots != 0
+		if shared && len(got) > 0 {
+			return got, true, nil
+		}
+		if c.state != string(run.Waiting) { // Its holder is gone, and holds nothing.
+			if err := t.freeSlots(ctx, c.member); err != nil {
+				return nil, false, err
 			}
 		}
-		parked, err := t.parked(ctx, m)
-		if err != nil {
-			return taken{}, err
+		if c.company != 0 {
+			wait, err := t.parked(ctx, c.member)
+			if err != nil {
+				return nil, false, err
+			}
+			if wait {
+				parked++
+				continue
+			}
 		}
-		if !parked {
-			return s.mark(ctx, t, m, now)
+		if err := s.mark(ctx, t, &c); err != nil {
+			return nil, false, err
+		}
+		got, turn = append(got, c), c.repo
+		if shared {
+			break
 		}
 	}
-	return taken{more: true}, nil
+	return got, true, nil
 }
 
 // candidate gives the oldest run that is due of the next repository in turn.
-func (s *Store) candidate(ctx context.Context, t tx, now int64, where string) (m member, found bool, err error) {
-	for _, after := range []int64{s.turn.Load(), before} {
-		found, err = t.one(ctx, m.dest(), "SELECT "+memberColumns+` FROM runs
-			WHERE due IS NOT NULL AND due <= ? AND repo_id > ?`+where+` ORDER BY repo_id, seq LIMIT 1`+s.d.lockFree, now, after)
+func (s *Store) candidate(ctx context.Context, t tx, turn int64, where string) (c taken, found bool, err error) {
+	now, plus := t.moment()
+	for _, after := range []int64{turn, before} {
+		found, err = t.one(ctx, c.dest(), "SELECT "+memberColumns+`, (SELECT id FROM events e WHERE e.seq = runs.seq), fence, tries, CASE WHEN EXISTS (
+				SELECT 1 FROM runs o WHERE o.repo_id = runs.repo_id AND o.grp = runs.grp AND o.grp <> '' AND o.due IS NOT NULL AND o.seq <> runs.seq
+			) THEN 1 ELSE 0 END FROM runs
+			WHERE due IS NOT NULL AND due <= ? + `+now+` AND repo_id > ?`+where+` ORDER BY repo_id, seq LIMIT 1`+s.d.lockFree, plus, after)
 		if err != nil || found {
 			break
 		}
 	}
-	return m, found, err
+	return c, found, err
 }
 
 // mark leases the run.
-func (s *Store) mark(ctx context.Context, t tx, m member, now int64) (taken, error) {
-	got := taken{seq: m.seq, repo: m.repo, cancel: m.cancel, found: true}
-	until := now + int64(s.cfg.LeaseFor)
-	_, err := t.one(ctx, []any{&got.fence, &got.tries}, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
-			fence = fence + 1, tries = tries + 1, lease_owner = ?, lease_until = ?, due = ?,
+func (s *Store) mark(ctx context.Context, t tx, c *taken) error {
+	c.fence++
+	c.tries++
+	now, plus := t.moment()
+	until := plus + int64(s.cfg.LeaseFor)
+	return t.later(ctx, `UPDATE runs SET state = ?, waits = '', woken = 0, version = version + 1, look = 0,
+			fence = ?, tries = ?, lease_owner = ?, lease_until = ? + `+now+`, due = ? + `+now+`,
 			begun = CASE WHEN begun = 0 THEN ? ELSE begun END,
 			aside = 0, urgent = 0, place = CASE WHEN place = 2 THEN 2 ELSE 0 END
-		WHERE seq = ? RETURNING fence, tries`,
-		string(run.Running), text(s.cfg.Owner), until, until+int64(s.cfg.Grace), nanos(s.cfg.Clock()), got.seq)
-	if err != nil {
-		return taken{}, err
-	}
-	_, err = t.one(ctx, []any{&got.id}, "SELECT id FROM events WHERE seq = ?", got.seq)
-	return got, err
+		WHERE seq = ?`,
+		string(run.Running), c.fence, c.tries, text(s.cfg.Owner), until, until+int64(s.cfg.Grace), nanos(s.cfg.Clock()), c.seq)
 }
 
-// held is the condition that the lease is still the run's.
-const held = " seq = (SELECT seq FROM events WHERE id = ?) AND fence = ? AND state = 'running'"
+// isHeld is the condition that the lease is still the run's.
+const isHeld = " seq = (SELECT seq FROM events WHERE id = ?) AND fence = ? AND state = 'running'"
 
 // Renew extends a lease from now on. Its error wraps [ErrLeaseLost] if the run
 // was given to somebody else, or ended.
 func (s *Store) Renew(ctx context.Context, l run.Lease) (run.Lease, error) {
 	until := s.cfg.Clock().Add(s.cfg.LeaseFor)
+	var held int64
 	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
-		now, err := t.now(ctx)
-		if err != nil {
-			return err
-		}
-		end := now + int64(s.cfg.LeaseFor)
-		n, err := t.exec(ctx, "UPDATE runs SET lease_until = ?, due = ? WHERE"+held, end, end+int64(s.cfg.Grace), l.EventID, l.Fence)
-		if err == nil && n == 0 {
-			err = ErrLeaseLost
-		}
-		return err
+		now, plus := t.moment()
+		end := plus + int64(s.cfg.LeaseFor)
+		return t.laterCount(ctx, &held, "UPDATE runs SET lease_until = ? + "+now+", due = ? + "+now+" WHERE"+isHeld,
+			end, end+int64(s.cfg.Grace), l.EventID, l.Fence)
 	})
+	if err == nil && held == 0 {
+		err = ErrLeaseLost
+	}
 	if err != nil {
 		return l, fmt.Errorf("renew %s: %w", l.EventID, err)
 	}
@@ -241,7 +267,7 @@ func (s *Store) Holder(ctx context.Context, repo event.Repo, vendor string) (int
 	const query = "SELECT id FROM repositories WHERE vendor = ? AND name = ?"
 	vendor, name := text(vendor), text(fold(repo.FullName()))
 	var id int64
-	found, err := tx{s.read, s}.one(ctx, []any{&id}, query, vendor, name)
+	found, err := s.reads().one(ctx, []any{&id}, query, vendor, name)
 	if err == nil && !found {
 		err = s.do(ctx, false, func(ctx context.Context, t tx) error {
 			if _, err := t.exec(ctx, "INSERT INTO repositories (vendor, name, id, since) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

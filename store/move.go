@@ -259,7 +259,7 @@ func (m *mover) copy(ctx context.Context, t pgx.Tx, table movedTable) (int64, er
 		return 0, err
 	}
 	var had, has int64
-	if _, err := (tx{m.source.read, m.source}).one(ctx, []any{&had}, "SELECT COUNT(*) FROM "+table.name); err != nil {
+	if _, err := m.source.reads().one(ctx, []any{&had}, "SELECT COUNT(*) FROM "+table.name); err != nil {
 		return 0, err
 	}
 	if err := t.QueryRow(ctx, "SELECT COUNT(*) FROM "+table.quoted()).Scan(&has); err != nil {
@@ -283,7 +283,7 @@ func (t movedTable) quoted() string { return pgx.Identifier{t.name}.Sanitize() }
 // tables are all of the store's tables as SQLite has them, each after those that
 // it refers to.
 func (m *mover) tables(ctx context.Context) ([]movedTable, error) {
-	t := tx{m.source.read, m.source}
+	t := m.source.reads()
 	var found []movedTable
 	err := t.each(ctx, func(scan func(...any) error) error {
 		var table movedTable

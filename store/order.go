@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
@@ -57,11 +56,15 @@ func kindOf(key string) run.GroupKind {
 
 // member reads the run that is held under a lease, and locks it.
 func (t tx) member(ctx context.Context, l run.Lease) (m member, err error) {
-	found, err := t.one(ctx, m.dest(), "SELECT "+memberColumns+" FROM runs WHERE"+held+t.s.d.lock, l.EventID, l.Fence)
-	if err == nil && !found {
+	var found bool
+	if err = t.all(ctx, t.askMember(&found, &m, l)); err == nil && !found {
 		err = ErrLeaseLost
 	}
 	return m, err
+}
+
+func (t tx) askMember(found *bool, m *member, l run.Lease) ask {
+	return askOne(found, m.dest(), "SELECT "+memberColumns+" FROM runs WHERE"+isHeld+t.s.d.lock, l.EventID, l.Fence)
 }
 
 // lockGroup keeps others out of a group until the transaction ends. Whoever locks
@@ -71,40 +74,60 @@ func (t tx) lockGroup(ctx context.Context, repo int64, key string) error {
 	if t.s.d.groupLock == "" {
 		return nil
 	}
-	_, err := t.exec(ctx, t.s.d.groupLock, fmt.Sprintf("%d %s", repo, key))
-	return err
+	return t.later(ctx, t.s.d.groupLock, fmt.Sprintf("%d %s", repo, key))
 }
 
-// first gives the run that has to end before m may go; its seq is 0 if there is
-// none. Nobody waits for what has not been let go and came later, so two never
-// wait for each other.
-func (t tx) first(ctx context.Context, m member) (f member, err error) {
+// ahead is what comes before a run: earlier ones in line, and one that goes.
+type ahead struct {
+	line, goes        member
+	hasLine, hasGoing bool
+}
+
+// askAhead asks for the run that has to end before m may go. Nobody waits for what
+// has not been let go and came later, so two never wait for each other.
+func askAhead(m member, a *ahead) []ask {
 	const goes = `SELECT ` + memberColumns + ` FROM runs
 		WHERE repo_id = ? AND grp = ? AND place = 2 AND due IS NOT NULL AND aside = 0 AND ord <> 'parallel' AND seq <> ?`
 	switch m.order() {
 	case run.OrderQueue:
-		found, err := t.one(ctx, f.dest(), `SELECT `+memberColumns+` FROM runs WHERE repo_id = ? AND grp = ? AND seq < ?
-			AND due IS NOT NULL AND grp <> '' AND aside = 0 AND ord <> 'parallel' ORDER BY seq LIMIT 1`, m.repo, m.grp, m.seq)
-		if err != nil || found {
-			return f, err
+		return []ask{
+			askOne(&a.hasLine, a.line.dest(), `SELECT `+memberColumns+` FROM runs WHERE repo_id = ? AND grp = ? AND seq < ?
+				AND due IS NOT NULL AND grp <> '' AND aside = 0 AND ord <> 'parallel' ORDER BY seq LIMIT 1`, m.repo, m.grp, m.seq),
+			askOne(&a.hasGoing, a.goes.dest(), goes+" LIMIT 1", m.repo, m.grp, m.seq),
 		}
-		_, err = t.one(ctx, f.dest(), goes+" LIMIT 1", m.repo, m.grp, m.seq)
-		return f, err
 	case run.OrderSupersede:
-		_, err = t.one(ctx, f.dest(), goes+" AND tip <> ? LIMIT 1", m.repo, m.grp, m.seq, m.tip)
+		return []ask{askOne(&a.hasGoing, a.goes.dest(), goes+" AND tip <> ? LIMIT 1", m.repo, m.grp, m.seq, m.tip)}
 	}
-	return f, err
+	return nil
 }
 
-// newer gives the number of the newest event that moved m's group on to another
-// commit, or 0. What was only recorded moved nothing.
-func (t tx) newer(ctx context.Context, m member) (seq int64, err error) {
-	if m.order() != run.OrderSupersede {
-		return 0, nil
+// first is the run that comes first; its seq is 0 if there is none.
+func (a *ahead) first() member {
+	switch {
+	case a.hasLine:
+		return a.line
+	case a.hasGoing:
+		return a.goes
 	}
-	_, err = t.one(ctx, []any{&seq}, `SELECT seq FROM runs WHERE repo_id = ? AND grp = ? AND moves = 1 AND seq > ?
-		AND tip <> ? AND state <> 'recorded' ORDER BY seq DESC LIMIT 1`, m.repo, m.grp, m.seq, m.tip)
-	return seq, err
+	return member{}
+}
+
+// first gives the run that has to end before m may go; its seq is 0 if there is
+// none.
+func (t tx) first(ctx context.Context, m member) (member, error) {
+	var a ahead
+	err := t.all(ctx, askAhead(m, &a)...)
+	return a.first(), err
+}
+
+// askNewer asks for the number of the newest event that moved m's group on to
+// another commit. What was only recorded moved nothing.
+func askNewer(m member, seq *int64) []ask {
+	if m.order() != run.OrderSupersede {
+		return nil
+	}
+	return []ask{askOne(new(bool), []any{seq}, `SELECT seq FROM runs WHERE repo_id = ? AND grp = ? AND moves = 1 AND seq > ?
+		AND tip <> ? AND state <> 'recorded' ORDER BY seq DESC LIMIT 1`, m.repo, m.grp, m.seq, m.tip)}
 }
 
 // event reads an event without its payload.
@@ -134,7 +157,7 @@ func (t tx) parked(ctx context.Context, m member) (bool, error) {
 	if f, err = t.first(ctx, m); err != nil || f.seq == 0 {
 		return false, err
 	}
-	if _, err = t.exec(ctx, "UPDATE runs SET state = ?, due = ?, place = 1, aside = 0, waits = ?, version = version + 1, look = NULL WHERE seq = ?",
+	if err = t.later(ctx, "UPDATE runs SET state = ?, due = ?, place = 1, aside = 0, waits = ?, version = version + 1, look = NULL WHERE seq = ?",
 		string(run.Waiting), dueWoken, turnAfter(f.tip), m.seq); err != nil {
 		return false, err
 	}
@@ -150,8 +173,7 @@ func (t tx) nudge(ctx context.Context, f member) error {
 	if f.order() != run.OrderSupersede || f.state == string(run.Running) {
 		return nil
 	}
-	_, err := t.exec(ctx, "UPDATE runs SET due = ? WHERE seq = ? AND due IS NOT NULL AND state <> 'running'", dueNow, f.seq)
-	return err
+	return t.later(ctx, "UPDATE runs SET due = ? WHERE seq = ? AND due IS NOT NULL AND state <> 'running'", dueNow, f.seq)
 }
 
 // Enter asks whether a run may go as far as its group is concerned, after the
@@ -160,40 +182,48 @@ func (t tx) nudge(ctx context.Context, f member) error {
 // back as [run.Waiting] with [run.ForTurn]; it is due when its turn has come,
 // also if that comes in between. If Newer is set it was superseded.
 //
+// What was found out about the commit (Trust, SHA and Changed; nothing else) is
+// written with it, as by [Store.Advance].
+//
 // Its error wraps [ErrLeaseLost], or is a [*run.Stopped] if the run was cancelled.
-func (s *Store) Enter(ctx context.Context, l run.Lease, order run.Order) (run.Standing, error) {
+func (s *Store) Enter(ctx context.Context, l run.Lease, order run.Order, found run.Progress) (run.Standing, error) {
 	var st run.Standing
-	var woke int64
-	err := s.do(ctx, false, func(ctx context.Context, t tx) error {
-		st, woke = run.Standing{}, 0
+	facts := found.Trust != "" || found.SHA != "" || found.Changed != nil
+	err := s.do(ctx, facts, func(ctx context.Context, t tx) error {
+		st = run.Standing{}
 		m, err := t.member(ctx, l)
 		switch {
 		case err != nil:
 			return err
 		case m.cancel != "":
 			return &run.Stopped{Why: m.cancel}
-		case m.grp == "":
-			return nil
 		}
-		if err := t.lockGroup(ctx, m.repo, m.grp); err != nil {
+		if m.grp != "" {
+			if err := t.lockGroup(ctx, m.repo, m.grp); err != nil {
+				return err
+			}
+			m.ord = string(order)
+			if st, err = t.stand(ctx, &m); err != nil {
+				return err
+			}
+		}
+		set, args := "ord = ?, place = ?", []any{m.ord, m.place}
+		if facts {
+			more, values := s.assignments(&step{p: run.Progress{Trust: found.Trust, SHA: found.SHA, Changed: found.Changed}}, false, false, "")
+			set, args = set+", "+more, append(args, values...)
+		}
+		if err := t.later(ctx, "UPDATE runs SET "+set+" WHERE seq = ?", append(args, m.seq)...); err != nil {
 			return err
 		}
-		m.ord = string(order)
-		if st, err = t.stand(ctx, &m); err != nil {
-			return err
+		if m.grp != "" && order == run.OrderParallel { // Those behind it need not wait for it.
+			return t.wakeGroup(ctx, m.repo, m.grp)
 		}
-		if _, err := t.exec(ctx, "UPDATE runs SET ord = ?, place = ? WHERE seq = ?", m.ord, m.place, m.seq); err != nil {
-			return err
-		}
-		if order == run.OrderParallel { // Those behind it need not wait for it.
-			woke, err = t.wakeGroup(ctx, m.repo, m.grp)
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return run.Standing{}, fmt.Errorf("enter the order of %s: %w", l.EventID, err)
 	}
-	if woke > 0 {
+	if order == run.OrderParallel {
 		s.work.set()
 	}
 	return st, nil
@@ -201,7 +231,15 @@ func (s *Store) Enter(ctx context.Context, l run.Lease, order run.Order) (run.St
 
 // stand finds out how a run stands, and gives it its place.
 func (t tx) stand(ctx context.Context, m *member) (st run.Standing, err error) {
-	newer, err := t.newer(ctx, *m)
+	var newer int64
+	var a ahead
+	asks := askNewer(*m, &newer)
+	if m.place != placeGoes {
+		asks = append(asks, askAhead(*m, &a)...)
+	}
+	if len(asks) > 0 {
+		err = t.all(ctx, asks...)
+	}
 	if err != nil {
 		return st, err
 	}
@@ -212,12 +250,8 @@ func (t tx) stand(ctx context.Context, m *member) (st run.Standing, err error) {
 	if m.place == placeGoes {
 		return st, nil
 	}
-	f, err := t.first(ctx, *m)
-	if err != nil {
-		return st, err
-	}
 	m.place = placeGoes
-	if f.seq > 0 {
+	if f := a.first(); f.seq > 0 {
 		m.place = placeWaits
 		st.First, st.SHA = f.seq, f.tip
 		return st, t.nudge(ctx, f)
@@ -226,57 +260,27 @@ func (t tx) stand(ctx context.Context, m *member) (st run.Standing, err error) {
 }
 
 // wakeGroup makes due who waits for a run of the group that ended or got out of
-// the way, and gives their number. Of those in a queue that is the first one; it
-// wakes the next.
-func (t tx) wakeGroup(ctx context.Context, repo int64, grp string) (int64, error) {
+// the way. Of those in a queue that is the first one; it wakes the next.
+func (t tx) wakeGroup(ctx context.Context, repo int64, grp string) error {
 	if err := t.lockGroup(ctx, repo, grp); err != nil {
-		return 0, err
+		return err
 	}
 	const wake = `UPDATE runs SET place = 0, due = CASE WHEN state = 'running' THEN due ELSE 0 END,
 		woken = CASE WHEN state = 'running' THEN 1 ELSE woken END
 		WHERE repo_id = ? AND grp = ? AND place = 1 AND due IS NOT NULL`
 	if kindOf(grp) == run.GroupPull {
-		return t.wake(ctx, repo, grp, wake)
+		return t.wakes(ctx, wake, repo, grp)
 	}
-	n, err := t.exec(ctx, wake+" AND ord = 'supersede'", repo, grp)
-	if err != nil {
-		return 0, err
+	if err := t.wakes(ctx, wake+" AND ord = 'supersede'", repo, grp); err != nil {
+		return err
 	}
-	var heads []int64
-	for _, ord := range []run.Order{"", run.OrderQueue} {
-		var seq int64
-		found, err := t.one(ctx, []any{&seq}, "SELECT seq FROM runs WHERE repo_id = ? AND grp = ? AND ord = ? AND place = 1 ORDER BY seq LIMIT 1", repo, grp, string(ord))
-		if err != nil {
-			return 0, err
-		}
-		if found {
-			heads = append(heads, seq)
-		}
-	}
-	if len(heads) > 0 {
-		one, err := t.exec(ctx, wake+" AND seq = ?", repo, grp, slices.Min(heads))
-		if err != nil {
-			return 0, err
-		}
-		n += one
-	}
-	return t.announced(ctx, n)
+	const head = "SELECT MIN(seq) AS seq FROM runs WHERE repo_id = ? AND grp = ? AND place = 1 AND ord = "
+	return t.wakes(ctx, wake+" AND seq = (SELECT MIN(seq) FROM ("+head+"'' UNION ALL "+head+"'queue') heads)", repo, grp, repo, grp, repo, grp)
 }
 
-func (t tx) wake(ctx context.Context, repo int64, grp, query string) (int64, error) {
-	n, err := t.exec(ctx, query, repo, grp)
-	if err != nil {
-		return 0, err
-	}
-	return t.announced(ctx, n)
-}
-
-// announced tells other agents that n runs are due.
-func (t tx) announced(ctx context.Context, n int64) (int64, error) {
-	if n == 0 {
-		return 0, nil
-	}
-	return n, t.s.d.announce(ctx, t)
+// wakes makes runs due, and tells other agents if there are any.
+func (t tx) wakes(ctx context.Context, query string, args ...any) error {
+	return t.later(ctx, t.s.d.announcing(query), args...)
 }
 
 // Heed gives those of the leased runs that are to end before their time: they

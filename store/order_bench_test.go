@@ -34,7 +34,7 @@ func BenchmarkLine(b *testing.B) {
 			}
 			b.ResetTimer()
 			for range b.N {
-				if st, err := s.Enter(b.Context(), w.Lease, run.OrderQueue); err != nil || st.First != 0 {
+				if st, err := s.Enter(b.Context(), w.Lease, run.OrderQueue, run.Progress{}); err != nil || st.First != 0 {
 					b.Fatal(st, err)
 				}
 				if err := s.Advance(b.Context(), w.Lease, run.Progress{State: run.Done, Outcome: run.Success}); err != nil {

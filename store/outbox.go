@@ -68,9 +68,8 @@ func exceptRepos(except []int64) (where string, ids []any) {
 // claim marks that a try of the row's newest version begins.
 func (t tx) claim(ctx context.Context, r *run.Report, until int64) error {
 	r.Claim++
-	_, err := t.exec(ctx, "UPDATE reports SET in_doubt = 1, claim_until = ?, claim = ? WHERE repo_id = ? AND sha = ? AND context = ?",
+	return t.later(ctx, "UPDATE reports SET in_doubt = 1, claim_until = ?, claim = ? WHERE repo_id = ? AND sha = ? AND context = ?",
 		until, r.Claim, r.Repo.ID, r.SHA, r.Status.Context)
-	return err
 }
 
 // SettleReport says how the try of a claimed report ended, by its fields: Sent

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,7 +40,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 		groupLock: "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
 		clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint",
 		notify:    "SELECT pg_notify('" + workChannel + "', '')",
-		snapshot:  &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
+		snapshot:  "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 		patience:  patience,
 		class:     postgresClass,
 	}
@@ -67,7 +66,9 @@ func (s *Store) durable(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("read synchronous_commit: %w", err)
 	}
 	if fsync != "on" {
-		s.cfg.Log.Warn().Msg("PostgreSQL runs with fsync off: what it acknowledges is lost if its machine crashes")
+		s.warned.Do(func() {
+			s.cfg.Log.Warn().Msg("PostgreSQL runs with fsync off: what it acknowledges is lost if its machine crashes")
+		})
 	}
 	if commits != "off" {
 		return nil
@@ -115,11 +116,11 @@ func postgresClass(err error) class {
 
 // begin begins a transaction of the writer's on any connection.
 func (s *Store) begin(ctx context.Context) (transaction, error) {
-	t, err := s.write.BeginTx(ctx, nil)
+	p, err := newPipeline(ctx, s.write, "BEGIN")
 	if err != nil {
 		return transaction{}, err
 	}
-	return transaction{queryer: t, commit: t.Commit, rollback: func() { _ = t.Rollback() }}, nil
+	return transaction{queryer: p, commit: func() error { return p.commit(ctx) }, rollback: func() { p.rollback(ctx) }}, nil
 }
 
 // direct runs fn in a transaction of its own, again if it lost against another.
@@ -142,16 +143,16 @@ func (s *Store) direct(ctx context.Context, fn func(context.Context, tx) error) 
 func (s *Store) transact(ctx context.Context, fn func(context.Context, tx) error) (again bool, err error) {
 	ctx, cancel := s.d.bounded(ctx)
 	defer cancel()
-	q, err := s.write.BeginTx(ctx, nil)
+	q, err := s.begin(ctx)
 	if err != nil {
 		return s.d.class(err) == classAgain, fmt.Errorf("begin: %w", err)
 	}
 	if err := fn(ctx, tx{q, s}); err != nil {
-		_ = q.Rollback() // The connection may be gone, which is as good.
+		q.rollback()
 		return s.d.class(err) == classAgain, err
 	}
-	if err := q.Commit(); err != nil {
-		return false, fmt.Errorf("commit: %w", err)
+	if err := q.commit(); err != nil {
+		return errors.Is(err, errUndone) && s.d.class(err) == classAgain, fmt.Errorf("commit: %w", err)
 	}
 	return false, nil
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	neturl "net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/store"
@@ -128,4 +131,105 @@ func TestLeasesFollowTheDatabasesClock(t *testing.T) {
 	if err := ahead.Advance(t.Context(), second.Lease, run.Progress{State: run.Done}); err != nil {
 		t.Errorf("the second holder: %v", err)
 	}
+}
+
+// TestStatementsNobodyWaitsFor: they are one transaction, whose failure is told.
+func TestStatementsNobodyWaitsFor(t *testing.T) {
+	s := open(t, store.Config{URL: storetest.StartPostgres(t, false).URL(t)})
+	const first = "INSERT INTO counters (name, value) VALUES ('x', 1)"
+	if err := s.Transact(t.Context(), first, "INSERT INTO counters (name, value) VALUES ('x', 2)"); err == nil {
+		t.Error("the second of two equal keys is taken")
+	}
+	if err := s.Transact(t.Context(), first); err != nil {
+		t.Errorf("what failed before left something behind: %v", err)
+	}
+}
+
+// TestTransactionsThatBlockEachOther: PostgreSQL ends one of them, which is tried
+// again.
+func TestTransactionsThatBlockEachOther(t *testing.T) {
+	s := open(t, store.Config{URL: storetest.StartPostgres(t, false).URL(t)})
+	if err := s.Transact(t.Context(), "INSERT INTO counters (name, value) VALUES ('a', 0), ('b', 0)"); err != nil {
+		t.Fatal(err)
+	}
+	add := func(name string) string { return "UPDATE counters SET value = value + 1 WHERE name = '" + name + "'" }
+	var wg sync.WaitGroup
+	for _, names := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		wg.Go(func() {
+			err := s.Transact(t.Context(), "SET LOCAL deadlock_timeout = '20ms'", add(names[0]), "SELECT pg_sleep(0.2)", add(names[1]))
+			if err != nil {
+				t.Errorf("%v: %v", names, err)
+			}
+		})
+	}
+	wg.Wait()
+	// Each was written once: two more are as many as fail the check.
+	if err := s.Transact(t.Context(), "ALTER TABLE counters ADD CHECK (value <> 3)", add("a")); err == nil {
+		t.Error("a was counted other than twice")
+	}
+}
+
+// TestAnEventThatCantBeKept fails alone, though others are written with it.
+func TestAnEventThatCantBeKept(t *testing.T) {
+	s := open(t, store.Config{URL: storetest.StartPostgres(t, false).URL(t)})
+	const bad, events = 40, 64
+	if err := s.Transact(t.Context(), fmt.Sprintf(`INSERT INTO events (seq, id, vendor, name, repo_id, repo, received_at, data)
+		VALUES (1000, '%s', '', '', 0, '', 0, '{}')`, sample(fmt.Sprint(bad)).ID)); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for n := range events {
+		wg.Go(func() {
+			if _, err := s.Append(t.Context(), sample(fmt.Sprint(n))); (err != nil) != (n == bad) {
+				t.Errorf("event %d: %v", n, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestWarningOfLostData is given once, however many connections there are.
+func TestWarningOfLostData(t *testing.T) {
+	p := storetest.StartPostgres(t, false)
+	var out lines
+	s := open(t, store.Config{URL: p.URL(t), Log: zerolog.New(&out)})
+	var wg sync.WaitGroup
+	for n := range 32 {
+		wg.Go(func() {
+			if _, err := s.Append(t.Context(), sample(fmt.Sprint(n))); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Runs(t.Context(), store.Query{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := out.count("fsync off"); n != 1 {
+		t.Errorf("the warning is given %d times", n)
+	}
+}
+
+// lines is a log.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(p))
+	return len(p), nil
+}
+
+func (l *lines) count(part string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
 }

@@ -64,7 +64,7 @@ func (s *Store) pruner(table string) func(ctx context.Context, until int64, coun
 	return func(ctx context.Context, until int64, count *int64) error {
 		for last := before; ; {
 			var seqs []any
-			err := tx{s.read, s}.each(ctx, func(scan func(...any) error) error {
+			err := s.reads().each(ctx, func(scan func(...any) error) error {
 				err := scan(&last)
 				seqs = append(seqs, last)
 				return err
@@ -85,7 +85,7 @@ func (s *Store) pruner(table string) func(ctx context.Context, until int64, coun
 func (s *Store) pruneKeys(ctx context.Context, until int64, count *int64) error {
 	for {
 		var ids []any
-		err := tx{s.read, s}.each(ctx, func(scan func(...any) error) error {
+		err := s.reads().each(ctx, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			ids = append(ids, id)

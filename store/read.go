@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,19 +103,30 @@ func commit(r run.Run) string {
 	return text(r.Event.SHA)
 }
 
-// loadWork gives a run with its payload.
+// loadWork gives a run with its payload. It is leased: nothing that counts changes
+// between one query and the next.
 func (s *Store) loadWork(ctx context.Context, seq int64) (run.Run, error) {
 	var found []run.Run
-	err := s.view(ctx, func(ctx context.Context, t tx) (err error) {
-		if found, err = t.runs(ctx, "e.seq = ?", seq); err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return errUnreadable
-		}
-		found[0].Event.Payload, err = t.payload(ctx, seq)
-		return err
+	var payload []byte
+	bad := map[int64]error{}
+	err := s.glance(ctx, func(ctx context.Context, t tx) (err error) {
+		asks := append([]ask{t.askRuns(&found, "e.seq = ?", seq)}, askDetails([]any{seq}, func(int64) *run.Run {
+			if len(found) == 0 {
+				return new(run.Run)
+			}
+			return &found[0]
+		}, bad)...)
+		return t.all(ctx, append(asks, askOne(new(bool), []any{&payload}, "SELECT data FROM payloads WHERE seq = ?", seq))...)
 	})
+	if err == nil && len(found) == 0 {
+		err = errUnreadable
+	}
+	if err == nil && bad[seq] != nil {
+		err = fmt.Errorf("%w: %w", errUnreadable, bad[seq])
+	}
+	if err == nil && payload != nil {
+		found[0].Event.Payload, err = unpackPayload(payload)
+	}
 	if err != nil {
 		return run.Run{}, fmt.Errorf("load run %d: %w", seq, err)
 	}
@@ -133,13 +145,40 @@ func (s *Store) view(ctx context.Context, fn func(context.Context, tx) error) (e
 			err = fmt.Errorf("%w: %w", errReadTime, err)
 		}
 	}()
-	q, err := s.read.BeginTx(ctx, s.d.snapshot)
+	if s.d.snapshot != "" {
+		p, err := newPipeline(ctx, s.read, s.d.snapshot)
+		if err != nil {
+			return err
+		}
+		defer p.rollback(ctx)
+		return fn(ctx, tx{p, s})
+	}
+	q, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = q.Rollback() }()
-	return fn(ctx, tx{q, s})
+	return fn(ctx, tx{serial{q}, s})
 }
+
+// glance runs fn's queries without a transaction around them, where that is
+// cheaper.
+func (s *Store) glance(ctx context.Context, fn func(context.Context, tx) error) error {
+	if s.d.snapshot == "" {
+		return s.view(ctx, fn)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.readTime, errReadTime)
+	defer cancel()
+	p, err := newPipeline(ctx, s.read, "")
+	if err != nil {
+		return err
+	}
+	defer p.rollback(ctx)
+	return fn(ctx, tx{p, s})
+}
+
+// reads runs queries that each read a state of their own.
+func (s *Store) reads() tx { return tx{serial{s.read}, s} }
 
 const runColumns = `e.seq, e.id, e.data, r.state, r.waits, r.attempt, r.lost, r.trust, r.sha, r.changed,
 	r.problem, r.outcome, r.note, r.begun, r.ended, r.version, r.approval, r.command`
@@ -148,16 +187,7 @@ const runColumns = `e.seq, e.id, e.data, r.state, r.waits, r.attempt, r.lost, r.
 // that can't be read is logged and left out, so that it hides no other.
 func (t tx) runs(ctx context.Context, where string, args ...any) ([]run.Run, error) {
 	var found []run.Run
-	err := t.each(ctx, func(scan func(...any) error) error {
-		r, err := scanRun(scan)
-		if errors.Is(err, errUnreadable) {
-			t.unreadable(r.Event.ID, err)
-			return nil
-		}
-		found = append(found, r)
-		return err
-	}, "SELECT "+runColumns+" FROM events e JOIN runs r ON r.seq = e.seq WHERE "+where, args...)
-	if err != nil {
+	if err := t.all(ctx, t.askRuns(&found, where, args...)); err != nil {
 		return nil, err
 	}
 	bad := map[int64]error{}
@@ -172,6 +202,18 @@ func (t tx) runs(ctx context.Context, where string, args ...any) ([]run.Run, err
 		}
 		return bad[r.Seq] != nil
 	}), nil
+}
+
+func (t tx) askRuns(found *[]run.Run, where string, args ...any) ask {
+	return ask{"SELECT " + runColumns + " FROM events e JOIN runs r ON r.seq = e.seq WHERE " + where, args, func(scan func(...any) error) error {
+		r, err := scanRun(scan)
+		if errors.Is(err, errUnreadable) {
+			t.unreadable(r.Event.ID, err)
+			return nil
+		}
+		*found = append(*found, r)
+		return err
+	}}
 }
 
 func (t tx) unreadable(id string, err error) {
@@ -219,8 +261,14 @@ func (t tx) details(ctx context.Context, found []run.Run, bad map[int64]error) e
 	for i := range found {
 		at[found[i].Seq], seqs[i] = &found[i], found[i].Seq
 	}
+	return t.all(ctx, askDetails(seqs, func(seq int64) *run.Run { return at[seq] }, bad)...)
+}
+
+// askDetails asks for the decisions and calls of runs, and says of which they can't
+// be read.
+func askDetails(seqs []any, of func(seq int64) *run.Run, bad map[int64]error) []ask {
 	in := list(len(seqs))
-	err := t.each(ctx, func(scan func(...any) error) error {
+	decisions := func(scan func(...any) error) error {
 		var seq int64
 		var packed []byte
 		if err := scan(&seq, &packed); err != nil {
@@ -228,17 +276,14 @@ func (t tx) details(ctx context.Context, found []run.Run, bad map[int64]error) e
 		}
 		data, err := unpack(packed)
 		if err == nil {
-			err = decode(data, &at[seq].Decisions)
+			err = decode(data, &of(seq).Decisions)
 		}
 		if err != nil {
 			bad[seq] = err
 		}
 		return nil
-	}, "SELECT seq, data FROM decisions WHERE seq IN "+in, seqs...)
-	if err != nil {
-		return err
 	}
-	return t.each(ctx, func(scan func(...any) error) error {
+	calls := func(scan func(...any) error) error {
 		var seq int64
 		var data, result string
 		if err := scan(&seq, &data, &result); err != nil {
@@ -248,9 +293,13 @@ func (t tx) details(ctx context.Context, found []run.Run, bad map[int64]error) e
 		if err != nil {
 			bad[seq] = err
 		}
-		at[seq].Calls = append(at[seq].Calls, c)
+		of(seq).Calls = append(of(seq).Calls, c)
 		return nil
-	}, "SELECT seq, data, result FROM calls WHERE seq IN "+in+" ORDER BY seq, n", seqs...)
+	}
+	return []ask{
+		{"SELECT seq, data FROM decisions WHERE seq IN " + in, seqs, decisions},
+		{"SELECT seq, data, result FROM calls WHERE seq IN " + in + " ORDER BY seq, n", seqs, calls},
+	}
 }
 
 func callOf(data, result string) (run.CallState, error) {
@@ -294,6 +343,10 @@ func (t tx) payload(ctx context.Context, seq int64) (json.RawMessage, error) {
 	if err != nil || !found {
 		return nil, err
 	}
+	return unpackPayload(packed)
+}
+
+func unpackPayload(packed []byte) (json.RawMessage, error) {
 	data, err := unpack(packed)
 	if err != nil {
 		return nil, fmt.Errorf("%w: payload: %w", errUnreadable, err)

@@ -45,8 +45,7 @@ func (s *Store) PlanReports(ctx context.Context, eventID string, version int64, 
 		if !again.IsZero() {
 			look = nanos(again)
 		}
-		_, err = t.exec(ctx, "UPDATE runs SET look = ? WHERE seq = ?", look, seq)
-		return err
+		return t.later(ctx, "UPDATE runs SET look = ? WHERE seq = ?", look, seq)
 	})
 	if err != nil {
 		return fmt.Errorf("plan reports of %s: %w", eventID, err)
@@ -72,8 +71,7 @@ func (t tx) plan(ctx context.Context, seq int64, r run.Report) error {
 		return nil
 	}
 	if old.Status == r.Status {
-		_, err := t.exec(ctx, "UPDATE reports SET seq = ? WHERE repo_id = ? AND sha = ? AND context = ?", seq, r.Repo.ID, r.SHA, r.Status.Context)
-		return err
+		return t.later(ctx, "UPDATE reports SET seq = ? WHERE repo_id = ? AND sha = ? AND context = ?", seq, r.Repo.ID, r.SHA, r.Status.Context)
 	}
 	return t.replace(ctx, r)
 }
@@ -113,14 +111,13 @@ func (t tx) replace(ctx context.Context, r run.Report) error {
 		return err
 	}
 	st := r.Status
-	_, err = t.exec(ctx, `UPDATE reports SET repo = ?, seq = ?, state = ?, description = ?, target_url = ?, skip = ?,
+	return t.later(ctx, `UPDATE reports SET repo = ?, seq = ?, state = ?, description = ?, target_url = ?, skip = ?,
 			version = version + 1, not_before = ?, attempts = 0, dead = '',
 			sent_version = CASE WHEN sent_version > 0 AND claim_until = 0 AND in_doubt = 0
 				AND sent_state = ? AND sent_description = ? AND sent_target_url = ? THEN version + 1 ELSE sent_version END
 		WHERE repo_id = ? AND sha = ? AND context = ?`,
 		repo, r.Seq, string(st.State), st.Description, st.TargetURL, number(st.Skip), nanos(r.NotBefore),
 		string(st.State), st.Description, st.TargetURL, r.Repo.ID, r.SHA, st.Context)
-	return err
 }
 
 func number(b bool) int64 {

@@ -7,7 +7,7 @@ import "context"
 func (s *Store) pruneRuns(ctx context.Context, until int64, count *int64) error {
 	for last := before; ; {
 		var seqs []any
-		err := tx{s.read, s}.each(ctx, func(scan func(...any) error) error {
+		err := s.reads().each(ctx, func(scan func(...any) error) error {
 			err := scan(&last)
 			seqs = append(seqs, last)
 			return err

@@ -146,7 +146,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err := s.prepare(path); err != nil {
 		return err
 	}
-	s.d = dialect{snapshot: &sql.TxOptions{ReadOnly: true}, class: sqliteClass}
+	s.d = dialect{class: sqliteClass}
 	s.file = path
 
 	dsn := (&url.URL{Scheme: "file", Path: path}).String()
@@ -170,7 +170,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	}
 	p := &pinned{conn: conn, prepared: map[string]*sql.Stmt{}}
 	s.release = append(s.release, p.close)
-	s.writer = startWriter(s, p.begin, p)
+	s.writer = startWriter(s, p.begin, serial{p})
 	s.release = append(s.release, func() error { s.writer.close(); return nil })
 	return s.takeBack(ctx)
 }
@@ -302,7 +302,7 @@ func (p *pinned) QueryContext(ctx context.Context, query string, args ...any) (*
 func (p *pinned) begin(ctx context.Context) (transaction, error) {
 	_, err := p.ExecContext(ctx, "BEGIN IMMEDIATE")
 	return transaction{
-		queryer:  p,
+		queryer:  serial{p},
 		commit:   func() error { _, err := p.ExecContext(ctx, "COMMIT"); return err },
 		rollback: func() { _, _ = p.ExecContext(ctx, "ROLLBACK") },
 	}, err

@@ -89,11 +89,11 @@ type Store struct {
 	// urgent is set when an event came that may hold a command.
 	urgent signal
 	watch  watchers
-	// leasers bounds how many Lease calls look for work at the same time; the
-	// others wait for their turn.
-	leasers chan struct{}
-	turn    atomic.Int64
+	line   line
+	turn   atomic.Int64
 
+	// warned: that PostgreSQL may lose what it acknowledged was said.
+	warned  sync.Once
 	closing chan struct{}
 	once    sync.Once
 	ended   sync.WaitGroup
@@ -110,7 +110,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg:     cfg,
 		work:    make(signal, 1),
 		urgent:  make(signal, 1),
-		leasers: make(chan struct{}, 4),
+		line:    line{asked: make(signal, 1)},
 		closing: make(chan struct{}),
 	}
 	open := s.openSQLite
@@ -125,6 +125,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.unwind())
 	}
+	s.ended.Go(s.deal)
 	return s, nil
 }
 

@@ -244,7 +244,7 @@ func (w *writer) attempt(ctx context.Context, group []*op) (again bool, err erro
 	}
 	if err := q.commit(); err != nil {
 		q.rollback()
-		return false, fmt.Errorf("commit: %w", err)
+		return errors.Is(err, errUndone), fmt.Errorf("commit: %w", err)
 	}
 	return false, nil
 }

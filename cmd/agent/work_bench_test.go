@@ -19,13 +19,16 @@ import (
 )
 
 // crew is workers on one database, each with a store of its own, whose checkouts
-// and calls take no time: what is left is the store and the dispatcher.
+// take no time: what is left is the store, the dispatcher and the calls.
 type crew struct {
 	b    *testing.B
 	url  string
 	done atomic.Int64
 	end  chan struct{}
 	want int64
+	// atOnce is how many events a worker works on at once, call how long a call takes.
+	atOnce int
+	call   time.Duration
 }
 
 // countingRecorder tells of each run that has ended.
@@ -43,7 +46,7 @@ func (r countingRecorder) Advance(ctx context.Context, l run.Lease, p run.Progre
 }
 
 func startCrew(b *testing.B) *crew {
-	return &crew{b: b, url: storetest.StartPostgres(b, true).URL(b), end: make(chan struct{})}
+	return &crew{b: b, url: storetest.StartPostgres(b, true).URL(b), end: make(chan struct{}), atOnce: 16}
 }
 
 func (c *crew) open(leaseFor time.Duration) *store.Store {
@@ -95,12 +98,26 @@ func (c *crew) work(s *store.Store) {
 		Permissions:  &dispatchtest.Operator{Writers: []string{"mona"}},
 		Policy:       &dispatchtest.Operator{Asked: run.Settings{Modules: []run.Module{{Path: "ci", Depth: 1}}}},
 		Strangers:    &dispatchtest.Operator{},
-		Engine:       &dispatchtest.Engine{Module: run.Table{Name: "ci", Functions: []run.Function{{Name: "onGithubPush"}}}},
-		MaxEvents:    16, MaxCalls: 64, CallTimeout: time.Minute,
+		Engine:       &dispatchtest.Engine{Module: run.Table{Name: "ci", Functions: []run.Function{{Name: "onGithubPush"}}}, Do: c.do},
+		MaxEvents:    c.atOnce, MaxCalls: 64, CallTimeout: time.Minute,
 		Scrub: func(s string) string { return s }, Clock: time.Now, Log: zerolog.Nop(),
 	})
 	d.Start(c.b.Context())
 	c.b.Cleanup(func() { d.Stop(context.Background()) })
+}
+
+// do is a call: it takes its time, and no processor.
+func (c *crew) do(ctx context.Context, _ dispatch.Spec, _ run.Call) (run.Result, error) {
+	if c.call > 0 {
+		over := time.NewTimer(c.call)
+		defer over.Stop()
+		select {
+		case <-over.C:
+		case <-ctx.Done():
+			return run.Result{}, context.Cause(ctx)
+		}
+	}
+	return run.Result{Outcome: run.Success}, nil
 }
 
 func (c *crew) wait() {
@@ -114,11 +131,19 @@ func (c *crew) wait() {
 
 // BenchmarkWorkers measures events per second, from the queue to the end of the
 // run with its decision and call on disk, of 1, 2 and 4 agents on one PostgreSQL
-// database. Marks: 1,000/s; 0.8 of linear, as far as the cores show it.
-func BenchmarkWorkers(b *testing.B) {
+// database, whose calls take no time. Mark: 1,000/s.
+func BenchmarkWorkers(b *testing.B) { benchmarkWorkers(b, 16, 0) }
+
+// BenchmarkWorkersThatWait is the same with calls of 20 ms and 4 events at once on
+// each agent, so that neither agents nor PostgreSQL are short of processor: it
+// shows whether agents stand in each other's way. Mark: 0.8 of linear.
+func BenchmarkWorkersThatWait(b *testing.B) { benchmarkWorkers(b, 4, 20*time.Millisecond) }
+
+func benchmarkWorkers(b *testing.B, atOnce int, call time.Duration) {
 	for _, workers := range []int{1, 2, 4} {
 		b.Run(fmt.Sprintf("%dagents", workers), func(b *testing.B) {
 			c := startCrew(b)
+			c.atOnce, c.call = atOnce, call
 			c.fill(c.open(time.Minute), b.N)
 			var stores []*store.Store
 			for range workers {

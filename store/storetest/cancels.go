@@ -120,7 +120,7 @@ func cancelWins(t *testing.T, d *Database) {
 			t.Errorf("%s %s: %v", p.State, p.Outcome, err)
 		}
 	}
-	if _, err := s.Enter(soon(t), l, run.OrderQueue); !errors.As(err, new(*run.Stopped)) {
+	if _, err := s.Enter(soon(t), l, run.OrderQueue, run.Progress{}); !errors.As(err, new(*run.Stopped)) {
 		t.Errorf("enter: %v", err)
 	}
 	advance(t, s, l, run.Progress{SHA: commitA}) // What is on its way may be written.

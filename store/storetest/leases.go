@@ -33,6 +33,7 @@ func leaseTests() map[string]func(*testing.T, *Database) {
 		"is due at once if woken meanwhile":            wokenMeanwhile,
 		"of another repository is not woken":           wokenElsewhere,
 		"is shared by agents":                          agents,
+		"is given to all who wait":                     together,
 		"taken for a context that ended is given back": abandoned,
 		"is not given for what is final":               final,
 		"can't be used after the run was given back":   givenBack,
@@ -200,8 +201,13 @@ func fenced(t *testing.T, d *Database) {
 		Begun:     []run.CallState{{Call: run.Call{Function: "f"}}},
 		Results:   []run.Result{{Function: "f"}},
 	}
-	if err := s.Advance(soon(t), old, p); !errors.Is(err, run.ErrLeaseLost) {
-		t.Errorf("advance: %v", err)
+	for _, p := range []run.Progress{p, {Decisions: p.Decisions}, {SHA: p.SHA, Begun: p.Begun}} {
+		if err := s.Advance(soon(t), old, p); !errors.Is(err, run.ErrLeaseLost) {
+			t.Errorf("advance: %v", err)
+		}
+	}
+	if _, err := s.Enter(soon(t), old, run.OrderQueue, run.Progress{SHA: p.SHA}); !errors.Is(err, run.ErrLeaseLost) {
+		t.Errorf("enter: %v", err)
 	}
 	if diff := cmp.Diff(before, read(t, s, old.EventID)); diff != "" {
 		t.Errorf("the loser wrote (-before +after)\n%s", diff)
@@ -422,4 +428,41 @@ func noText(t *testing.T, d *Database) {
 	if got := read(t, s, e.ID).Note; got != "a\uFFFDb\uFFFD" {
 		t.Errorf("note %q", got)
 	}
+}
+
+// together: whoever waits is served by one look, each run once and one repository
+// after the other; who left meanwhile holds nothing.
+func together(t *testing.T, d *Database) {
+	s := d.Open(t)
+	const waiting = 12
+	gone, leave := context.WithCancelCause(soon(t))
+	left := make(chan error, 1)
+	go func() { _, err := s.Lease(gone); left <- err }()
+	leave(errIdle)
+	if err := <-left; !errors.Is(err, errIdle) {
+		t.Fatalf("lease: %v, want the context's cause", err)
+	}
+	got := make(chan run.Work, waiting)
+	var wg sync.WaitGroup
+	for range waiting {
+		wg.Go(func() {
+			w, err := s.Lease(soon(t))
+			if err != nil {
+				t.Error(err)
+			}
+			got <- w
+		})
+	}
+	for n := range waiting {
+		add(t, s, push(int64(n%3), n))
+	}
+	wg.Wait()
+	had := map[string]bool{}
+	for range waiting {
+		had[(<-got).Lease.EventID] = true
+	}
+	if len(had) != waiting {
+		t.Errorf("%d runs were handed out, want %d", len(had), waiting)
+	}
+	idle(t, s)
 }

@@ -32,6 +32,7 @@ func orderTests() map[string]func(*testing.T, *Database) {
 		"waking a repository wakes nobody in line":        wakeSparesLine,
 		"a long line is worked off in order":              longLine,
 		"one at a time, whoever asks":                     oneAtATime,
+		"what was found out is written with it":           entersWithFacts,
 	}
 }
 
@@ -68,7 +69,7 @@ func leased(t testing.TB, s *store.Store, e event.Event) run.Lease {
 
 func enter(t testing.TB, s *store.Store, l run.Lease, o run.Order) run.Standing {
 	t.Helper()
-	st, err := s.Enter(soon(t), l, o)
+	st, err := s.Enter(soon(t), l, o, run.Progress{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +366,7 @@ func rescuedKeepsPlace(t *testing.T, d *Database) {
 	d.Pass(LeaseFor + Grace)
 	l := leased(t, s, a)
 	idle(t, s)
-	if _, err := s.Enter(soon(t), old, run.OrderQueue); !errors.Is(err, run.ErrLeaseLost) {
+	if _, err := s.Enter(soon(t), old, run.OrderQueue, run.Progress{}); !errors.Is(err, run.ErrLeaseLost) {
 		t.Errorf("the former holder enters: %v", err)
 	}
 	goes(t, s, l, run.OrderQueue)
@@ -406,4 +407,30 @@ func longLine(t *testing.T, d *Database) {
 	}
 	ended(t, s, l)
 	idle(t, s)
+}
+
+// entersWithFacts: also for a run that is to wait, and for one that stands alone.
+func entersWithFacts(t *testing.T, d *Database) {
+	s := d.Open(t)
+	alone := push(2, 9)
+	alone.Name, alone.Ref = "release", ""
+	add(t, s, onBranch(1, 1, "main"), onBranch(1, 2, "main"), alone)
+	changed := 3
+	for _, id := range []string{onBranch(1, 1, "main").ID, alone.ID, onBranch(1, 2, "main").ID} {
+		w := lease(t, s)
+		if w.Lease.EventID != id {
+			t.Fatalf("%s is handed out, want %s", w.Lease.EventID, id)
+		}
+		if _, err := s.Enter(soon(t), w.Lease, run.OrderParallel, run.Progress{Trust: event.Trusted, SHA: commitA, Changed: &changed}); err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, s, id)
+		if r.Trust != event.Trusted || r.SHA != commitA || r.Changed != 3 || r.Version <= w.Run.Version {
+			t.Errorf("%s: trust %q, sha %q, %d changed, version %d after %d", id, r.Trust, r.SHA, r.Changed, r.Version, w.Run.Version)
+		}
+		enter(t, s, w.Lease, run.OrderParallel)
+		if again := read(t, s, id); again.Version != r.Version {
+			t.Errorf("%s changed without news", id)
+		}
+	}
 }

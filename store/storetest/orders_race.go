@@ -34,7 +34,7 @@ func oneAtATime(t *testing.T, d *Database) {
 					t.Error(err)
 					return
 				}
-				st, err := s.Enter(soon(t), w.Lease, run.OrderQueue)
+				st, err := s.Enter(soon(t), w.Lease, run.OrderQueue, run.Progress{})
 				if err != nil {
 					t.Error(err)
 					return
