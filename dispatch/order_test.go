@@ -305,6 +305,22 @@ func TestALateOlderPushNeitherRunsNorSupersedes(t *testing.T) {
 	}
 }
 
+// TestWhatIsQueuedDoesNotGiveWayToWhatIsOutOfDate: the late one is there before
+// the newer one is looked at.
+func TestWhatIsQueuedDoesNotGiveWayToWhatIsOutOfDate(t *testing.T) {
+	o := newOrdered(t, function("onGithubPullRequest"))
+	o.config.News = &news{old: []string{"late"}}
+	o.config.MaxEvents = 1
+	o.add(t, pullOf("b", "synchronize", shaB), pullOf("late", "synchronize", sha))
+	o.start(t)
+	o.begins(t, "b", "onGithubPullRequest")
+	o.goOn("b", "onGithubPullRequest")
+	o.until(t, "b", ended(run.Success))
+	if r := o.until(t, "late", done); r.State != run.Recorded || o.called("late", "onGithubPullRequest") {
+		t.Errorf("%s, %q", r.State, r.Note)
+	}
+}
+
 func TestWhetherSomethingIsNewCantBeSaid(t *testing.T) {
 	o := newOrdered(t, function("onGithubPullRequest"))
 	n := &news{}
