@@ -18,10 +18,9 @@ const (
 	suspect = 3
 	// defaultCalm is how long an agent has to live for that, and twice as long for
 	// each try more: one that is killed again and again from outside does not come
-	// to it.
+	// to it. A suspect that has to wait for another one asks for its turn as seldom:
+	// whoever has it in hand then must not die with it.
 	defaultCalm = 10 * time.Second
-	// suspectWait is how long a suspect waits before it asks for its turn again.
-	suspectWait = time.Second
 )
 
 // suspects lets one suspect be worked on at a time, once the agent has lived for
@@ -50,7 +49,7 @@ func (d *Dispatcher) admit(w run.Work, now time.Time) (leave func(), p run.Progr
 	case d.suspects.one.TryLock():
 		return d.suspects.one.Unlock, run.Progress{}, true
 	}
-	return nil, run.Progress{State: run.Queued, NotBefore: now.Add(suspectWait)}, false
+	return nil, run.Progress{State: run.Queued, NotBefore: now.Add(d.Calm)}, false
 }
 
 // dead is the end of a run that no agent survived.

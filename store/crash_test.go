@@ -147,7 +147,7 @@ func TestFormerLeasesAreTakenBack(t *testing.T) {
 }
 
 // TestWhatTheAgentDiesWithRests: once may be anybody's fault; after that the
-// others come first, and the longer the more often it happened.
+// others come first, and the longer the more often it happened, whenever an agent starts.
 func TestWhatTheAgentDiesWithRests(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	config := store.Config{Dir: t.TempDir(), LeaseFor: time.Minute, Clock: func() time.Time { return now }}
@@ -155,7 +155,7 @@ func TestWhatTheAgentDiesWithRests(t *testing.T) {
 	if _, err := s.Append(t.Context(), sample("one")); err != nil {
 		t.Fatal(err)
 	}
-	for died, rest := range []time.Duration{0, 0, 2 * time.Second, 8 * time.Second, 18 * time.Second} {
+	for died, rest := range []time.Duration{0, 0, 10 * time.Second, 20 * time.Second, 40 * time.Second} {
 		if rest > 0 {
 			now = now.Add(rest - 1)
 			early, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -173,6 +173,20 @@ func TestWhatTheAgentDiesWithRests(t *testing.T) {
 		}
 		s = open(t, config)
 	}
+	// An agent that ends before the rest is over has not lived without it.
+	now = now.Add(79 * time.Second)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, config)
+	now = now.Add(79 * time.Second)
+	early, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lease(early); err == nil {
+		t.Error("it does not rest again")
+	}
+	now = now.Add(time.Second)
+	leaseSoon(t, s)
 }
 
 func leaseSoon(t *testing.T, s *store.Store) run.Work {

@@ -18,7 +18,7 @@
 //     and a grace are over; on SQLite as soon as the store is opened again, because
 //     a lock on the file proves that the former process ended. How often that
 //     happened to a run is counted ([run.Work]'s Tries); from the second time on it
-//     rests before it is handed out again.
+//     rests, whenever the store is opened, before it is handed out again.
 //   - Runs are handed out round-robin by repository, within one in the order of
 //     acceptance; but one that has to wait for another of its group (a branch's
 //     pushes, a pull request's events) not before that one has ended, which wakes it

@@ -47,6 +47,12 @@ type Config struct {
 	// Grace is how long after a lease's end nobody else gets the run; default
 	// half of LeaseFor.
 	Grace time.Duration
+	// Calm is for how long a run that two agents died with rests whenever the store
+	// is opened, and twice as long for each one more; default a sixth of
+	// LeaseFor. What brings agents down leaves them time for the others, and what
+	// only was near is not in their hands when they go down again. SQLite only: on
+	// PostgreSQL lease and grace are such a rest.
+	Calm time.Duration
 	// ClaimFor is how long a claimed report is the claimant's; default 2 minutes.
 	// Whoever claims must settle within it.
 	ClaimFor time.Duration
@@ -135,6 +141,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Grace <= 0 {
 		c.Grace = c.LeaseFor / 2
+	}
+	if c.Calm <= 0 {
+		c.Calm = c.LeaseFor / 6
 	}
 	if c.ClaimFor <= 0 {
 		c.ClaimFor = 2 * time.Minute

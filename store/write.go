@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"time"
 
 	"github.com/franela/pocketci/run"
 )
@@ -49,11 +48,6 @@ func (s *Store) room() error {
 
 func (s *Store) free() (int64, error) { return freeSpace(filepath.Dir(s.file)) }
 
-// rest is how long a run that the agent died with twice rests, times the square
-// of the deaths after the first: what brings the agent down must leave it time for
-// the others. It is two seconds with leases of a minute.
-func (c Config) rest() time.Duration { return c.LeaseFor / 30 }
-
 // takeBack hands on what a former process had when it ended. The lock says that
 // it did end.
 func (s *Store) takeBack(ctx context.Context) error {
@@ -62,10 +56,14 @@ func (s *Store) takeBack(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n, err := t.exec(ctx, `UPDATE runs SET state = ?, due = CASE WHEN tries < 2 THEN ? ELSE ? + (tries - 1) * (tries - 1) * ? END,
+		n, err := t.exec(ctx, `UPDATE runs SET state = ?, due = ?,
 				lease_owner = '', lease_until = 0, woken = 0, version = version + 1, look = 0
-			WHERE due IS NOT NULL AND state = ?`, string(run.Queued), dueNow, now, int64(s.cfg.rest()), string(run.Running))
+			WHERE due IS NOT NULL AND state = ?`, string(run.Queued), dueNow, string(run.Running))
 		if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `UPDATE runs SET due = MAX(due, ? + (1 << (MIN(tries, 10) - 2)) * ?)
+			WHERE due IS NOT NULL AND state = ? AND tries >= 2`, now, int64(s.cfg.Calm), string(run.Queued)); err != nil {
 			return err
 		}
 		if n > 0 {

@@ -152,7 +152,7 @@ func (a *agent) stages(ctx context.Context, w world) error {
 // keeping makes what events are kept in.
 func (a *agent) keeping(ctx context.Context, w world) (err error) {
 	a.store, err = store.Open(ctx, store.Config{
-		URL: a.settings.Store, Dir: a.settings.DataDir, Owner: owner(), LeaseFor: w.trial.leaseFor, ClaimFor: w.trial.claimFor, Clock: w.clock, Log: a.log,
+		URL: a.settings.Store, Dir: a.settings.DataDir, Owner: owner(), LeaseFor: w.trial.leaseFor, Calm: w.trial.calm, ClaimFor: w.trial.claimFor, Clock: w.clock, Log: a.log,
 	})
 	return err
 }
