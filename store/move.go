@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ type MovedTable struct {
 // Move copies a SQLite store to an empty PostgreSQL database: events, runs, the
 // keys by which events are known again, the outbox, everything, except for who
 // held what: leases are taken back, and turns are nobody's. Then it renames the
-// SQLite file, so that nobody goes on with it.
+// SQLite file, so that nobody goes on with it; and none is begun in its place.
 //
 // No agent may have the SQLite store open; agents that start on the database
 // meanwhile wait. All is copied in one transaction: what was interrupted before its
@@ -123,12 +124,28 @@ func retire(path, kept string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	for _, suffix := range []string{"-wal", "-shm", ""} {
+	for _, suffix := range []string{"", "-wal", "-shm"} { // Without its file a log is nothing; a file without its log may be.
 		if err := os.Rename(path+suffix, kept+suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
 			return fmt.Errorf("rename the store that was moved: %w", err)
 		}
 	}
-	return nil
+	return syncDir(filepath.Dir(path))
+}
+
+// notMoved refuses to begin a new store where one was that is in PostgreSQL now:
+// whoever forgot to name that would take every delivery for new.
+func notMoved(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := os.Stat(path + movedSuffix); err != nil {
+		return nil
+	}
+	return &event.Problem{
+		Public: "the store that was here was moved to PostgreSQL",
+		Hint:   "name the database with POCKETCI_STORE=postgres://…; to begin anew in this folder, take " + path + movedSuffix + " away",
+		Err:    fmt.Errorf("%s%s is there", path, movedSuffix),
+	}
 }
 
 // moveMark is the number by which the target knows this store again. It is on

@@ -143,6 +143,9 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := notMoved(path); err != nil {
+		return err
+	}
 	if err := s.prepare(path); err != nil {
 		return err
 	}
