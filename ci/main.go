@@ -61,18 +61,18 @@ func (m *Ci) Build(src *dagger.Directory) *dagger.File {
 		File("/agent")
 }
 
-// Makes the agent's image: the agent, git and the dagger CLI.
+// Makes the agent's image: the agent, git and the dagger CLI, run by user 10001.
 func (m *Ci) Image(src *dagger.Directory) *dagger.Container {
 	cli := dag.Container().From(m.Engine).File("/usr/local/bin/dagger")
 	return dag.Container().From(m.Base).
 		WithExec([]string{"apt-get", "update"}).
 		WithExec([]string{"apt-get", "install", "--yes", "--no-install-recommends", "ca-certificates", "git"}).
-		WithExec([]string{"useradd", "--system", "--create-home", "--home-dir", "/var/lib/pocketci", "pocketci"}).
+		WithExec([]string{"useradd", "--system", "--uid", "10001", "--user-group", "--create-home", "--home-dir", "/var/lib/pocketci", "pocketci"}).
 		WithFile("/usr/local/bin/dagger", cli).
 		WithFile("/usr/local/bin/agent", m.Build(src)).
 		WithEnvVariable("_EXPERIMENTAL_DAGGER_CLI_BIN", "/usr/local/bin/dagger").
 		WithEnvVariable("POCKETCI_DATA_DIR", "/var/lib/pocketci/data").
-		WithUser("pocketci").
+		WithUser("10001:10001").
 		WithWorkdir("/var/lib/pocketci").
 		WithExposedPort(8080).
 		WithEntrypoint([]string{"/usr/local/bin/agent"})
