@@ -46,7 +46,8 @@
 //   - A missing event that is older than Config.MaxAge is a gap: it is told, and
 //     not repaired.
 //   - A hook that can't be read for lack of a permission is told with the
-//     permission's name, and tried again after an hour. It delays no other.
+//     permission's name, and tried again after an hour, and when the agent is
+//     started again. It delays no other.
 //   - Reading hooks takes at most half of Config.Share requests an hour: with many
 //     hooks sweeps are further apart. That there are no more than the share in all
 //     is for the Host to see to; when it says so (run.RetryAfter.Ours), the next

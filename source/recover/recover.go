@@ -126,6 +126,9 @@ type Config struct {
 type Sweeper struct {
 	Config
 	busy sync.Mutex
+	// swept: this process has made a sweep. The first one asks for what was refused
+	// to the former process, too: the credential may be another one.
+	swept bool
 
 	mu sync.Mutex
 	// named are those of Config.Named that were not found yet, with the reason.

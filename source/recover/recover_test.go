@@ -618,8 +618,13 @@ func TestUnreadable(t *testing.T) {
 	if diff := cmp.Diff([]string{"list 2"}, w.host.Asked()); diff != "" {
 		t.Errorf("within the hour (-want +got)\n%s", diff)
 	}
+	w.restart()
+	w.sweep()
+	if diff := cmp.Diff([]string{"list 1", "list 2"}, w.host.Asked()); diff != "" {
+		t.Errorf("after a restart (-want +got)\n%s", diff)
+	}
 	w.host.Fail(nil)
-	w.db.Pass(minute)
+	w.db.Pass(60 * minute)
 	w.sweep()
 	if w.how("m-1")["m-1"] != event.Recovered || w.coverage().Hooks[0].Problem != "" {
 		t.Errorf("after it was granted: %+v", w.coverage().Hooks[0])

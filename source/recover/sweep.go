@@ -60,6 +60,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (next time.Duration, err error) {
 	}
 	next = s.every(len(hooks))
 	looked := s.look(ctx, hooks)
+	s.swept = true
 	if stops(looked) {
 		return s.after(next, looked), looked
 	}
@@ -107,7 +108,7 @@ func (s *Sweeper) look(ctx context.Context, hooks []event.KnownHook) error {
 	var errs []error
 	for i := range hooks {
 		h := &hooks[i]
-		if h.Refused && s.Clock().Sub(h.Tried) < refusedFor {
+		if h.Refused && s.swept && s.Clock().Sub(h.Tried) < refusedFor {
 			continue
 		}
 		if err := s.read(ctx, h); err != nil {

@@ -33,7 +33,7 @@
 //     harmless: the next look finds that the event told of it.
 //   - A limit of the code host ends a round; the next one goes on with the
 //     repository that was tried longest ago. What can't be read is told with the
-//     permission that is missing, asked for again after an hour, and delays no
+//     permission that is missing, asked for again after an hour or a restart, and delays no
 //     other.
 //
 // # Order

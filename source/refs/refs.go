@@ -108,6 +108,9 @@ type Config struct {
 type Reconciler struct {
 	Config
 	busy sync.Mutex
+	// looked: this process has made a round. The first one asks for what was refused
+	// to the former process, too: the credential may be another one.
+	looked bool
 
 	mu    sync.Mutex
 	end   context.CancelCauseFunc

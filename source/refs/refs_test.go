@@ -444,6 +444,12 @@ func TestRefused(t *testing.T) {
 	if asked := w.host.Asked(); len(asked) != 0 {
 		t.Errorf("within the hour: %v", asked)
 	}
+	w.restart()
+	w.round()
+	if asked := w.host.Asked(); len(asked) == 0 {
+		t.Error("it is not asked for after a restart")
+	}
+	w.db.Pass(minute)
 	w.push("later", sha("b"), sha("c"))
 	w.host.Set(main, sha("c"))
 	w.host.Fail(nil)

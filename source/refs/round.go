@@ -66,6 +66,7 @@ func (r *Reconciler) Round(ctx context.Context) (next time.Duration, err error) 
 			}
 		}
 	}
+	r.looked = true
 	err = errors.Join(errs...)
 	return r.after(err), err
 }
@@ -75,7 +76,7 @@ func (r *Reconciler) due(repo event.KnownRepo) bool {
 	if r.Allowed != nil && !r.Allowed(repo.Repo) {
 		return false
 	}
-	return !repo.Refused || repo.Seen.After(repo.Tried) || r.Clock().Sub(repo.Tried) >= refusedFor
+	return !repo.Refused || !r.looked || repo.Seen.After(repo.Tried) || r.Clock().Sub(repo.Tried) >= refusedFor
 }
 
 // after is how long to wait: until a limit of the code host's ends, if there is one.
