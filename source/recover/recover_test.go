@@ -225,7 +225,8 @@ func TestWhatIsMissing(t *testing.T) {
 
 // TestStatement is the line that people read.
 func TestStatement(t *testing.T) {
-	w := newWorld(t, nil)
+	var log strings.Builder
+	w := newWorld(t, func(c *recover.Config) { c.Log = zerolog.New(&log) })
 	var group sync.WaitGroup // commits are shared
 	for i := range 1201 {
 		guid := fmt.Sprintf("d-%d", i)
@@ -242,8 +243,8 @@ func TestStatement(t *testing.T) {
 		w.host.Add(attempt(1, fmt.Sprintf("m-%d", i), 502))
 	}
 	w.sweep()
-	if got, want := w.coverage().String(), "72 h: 1,204 events, 1,201 delivered, 3 recovered, 0 gaps"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	if got, want := w.coverage().String(), "72 h: 1,204 events, 1,201 delivered, 3 recovered, 0 gaps"; got != want || !strings.Contains(log.String(), `"message":"`+want+`"`) {
+		t.Errorf("got %q, want %q, in the log too", got, want)
 	}
 }
 
