@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/franela/pocketci/event"
 	"github.com/franela/pocketci/run"
 	"github.com/franela/pocketci/store"
 	"github.com/franela/pocketci/store/storetest"
@@ -232,4 +233,49 @@ func (l *lines) count(part string) (n int) {
 		}
 	}
 	return n
+}
+
+// TestNewerSchemaIsRefusedOnPostgres: with a sentence, and nothing is changed.
+func TestNewerSchemaIsRefusedOnPostgres(t *testing.T) {
+	url := storetest.StartPostgres(t, false).URL(t)
+	s := open(t, store.Config{URL: url})
+	if err := s.Transact(t.Context(), "INSERT INTO schema_versions (version_id, is_applied) VALUES (9999, true)"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(t.Context(), store.Config{URL: url})
+	var problem *event.Problem
+	if !errors.As(err, &problem) || !strings.Contains(problem.Public, "version 9999, newer than version") {
+		t.Errorf("open: %v, want a problem that names both versions", err)
+	}
+}
+
+// TestConnectionsAreBounded: an agent uses no more than 17, however busy it is.
+func TestConnectionsAreBounded(t *testing.T) {
+	url := storetest.StartPostgres(t, false).URL(t)
+	s := open(t, store.Config{URL: url})
+	var wg sync.WaitGroup
+	for n := range 60 {
+		wg.Go(func() {
+			if _, err := s.Append(t.Context(), sample(fmt.Sprint(n))); err != nil {
+				t.Error(err)
+			}
+			w := leaseSoon(t, s)
+			if _, err := s.Runs(t.Context(), store.Query{}); err != nil {
+				t.Error(err)
+			}
+			if err := s.Transact(t.Context(), "SELECT pg_sleep(0.01)"); err != nil {
+				t.Error(err)
+			}
+			if err := s.Advance(t.Context(), w.Lease, run.Progress{State: run.Done}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := s.Transact(t.Context(), `DO $$ BEGIN
+		IF (SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'pocketci') > 17 THEN RAISE EXCEPTION 'too many connections'; END IF;
+		IF (SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'pocketci') < 10 THEN RAISE EXCEPTION 'the test uses too few connections'; END IF;
+	END $$`); err != nil {
+		t.Error(err)
+	}
 }
