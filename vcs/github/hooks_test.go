@@ -116,6 +116,44 @@ func TestDeliveriesOfARenamedRepository(t *testing.T) {
 	}
 }
 
+// TestDeliveriesWhenTheNameIsTakenOver: the webhook is its repository's, not its name's.
+func TestDeliveriesWhenTheNameIsTakenOver(t *testing.T) {
+	server, client, repo, _ := hello(t)
+	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})
+	server.Lose(githubtest.Delivery{HookID: hook.ID, Event: "push", Payload: []byte(pushBody)})
+	server.Rename("octo/hello", "octo/renamed")
+	server.AddRepo(githubtest.Repo{Owner: "octo", Name: "hello"})
+	if list, _ := all(t, record(t, client, nil), known(hook, repo)); len(list) != 1 {
+		t.Errorf("%d deliveries", len(list))
+	}
+}
+
+// TestFindHooksOnAllPages: a repository may have more webhooks than a page holds.
+func TestFindHooksOnAllPages(t *testing.T) {
+	server, client, _, _ := hello(t)
+	for range 100 {
+		server.AddHook(githubtest.Hook{Repo: "octo/hello", URL: "https://other.example/"})
+	}
+	ours := server.AddHook(githubtest.Hook{Repo: "octo/hello", URL: "https://ci.example/"})
+	list, err := record(t, client, nil).FindHooks(t.Context(), "octo/hello", 0, "https://ci.example/")
+	if err != nil || len(list) != 1 || list[0].ID != ours.ID {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestFindHooksOnlyOfTheWeb: a list may hold what delivers no events.
+func TestFindHooksOnlyOfTheWeb(t *testing.T) {
+	const config = `"config":{"url":"https://ci.example/"}`
+	client := scripted(t, map[string]string{
+		"/users/octo":      `{"id":9,"login":"octo","type":"Organization"}`,
+		"/orgs/octo/hooks": `[{"id":1,"name":"email",` + config + `},{"id":2,"name":"web",` + config + `}]`,
+	})
+	list, err := record(t, client, nil).FindHooks(t.Context(), "octo", 0, "https://ci.example")
+	if err != nil || len(list) != 1 || list[0].ID != 2 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 func TestUnchangedIsFree(t *testing.T) {
 	server, client, repo, clock := hello(t)
 	hook := server.AddHook(githubtest.Hook{Repo: "octo/hello"})

@@ -202,6 +202,29 @@ const (
 		"committer":{"name":"Bob","email":"b@example.com","date":"2026-11-21T04:30:00Z"},"tree":{"sha":"` + shaA + `"}}`
 )
 
+// TestOddRefs: GitHub matches the beginnings of names, and answers for a repository
+// that is another one than was asked for are not believed.
+func TestOddRefs(t *testing.T) {
+	object := `"object":{"sha":"` + strings.Repeat("a", 40) + `","type":"commit"}`
+	answers := map[string]string{
+		"/repositories/7":                         `{"id":7,"name":"hello","full_name":"octo/hello","owner":{"login":"octo"}}`,
+		"/repositories/7/git/matching-refs/heads": `[{"ref":"refs/heads/main",` + object + `},{"ref":"refs/headstrong/x",` + object + `}]`,
+		"/repositories/7/git/matching-refs/tags":  `[]`,
+	}
+	repo := event.Repo{ID: 7, Owner: "octo", Name: "hello"}
+	_, list, err := record(t, scripted(t, answers), nil).Refs(t.Context(), repo)
+	if err != nil || len(list) != 1 || list[0].Ref != "refs/heads/main" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for path, body := range map[string]string{"heads": answers["/repositories/7/git/matching-refs/heads"], "tags": "[]"} {
+		answers["/repositories/8/git/matching-refs/"+path] = body
+	}
+	answers["/repositories/7"] = strings.Replace(answers["/repositories/7"], `"id":7`, `"id":8`, 1)
+	if _, list, err := record(t, scripted(t, answers), nil).Refs(t.Context(), repo); err == nil {
+		t.Errorf("another repository's: %+v", list)
+	}
+}
+
 func TestIsAncestor(t *testing.T) {
 	r := record(t, scripted(t, map[string]string{
 		"/repositories/7/compare/" + shaA + "..." + shaB: `{"status":"ahead"}`,

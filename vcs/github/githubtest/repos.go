@@ -104,6 +104,11 @@ func (s *Server) Rename(fullName, to string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.must(fullName)
+	for _, h := range s.hooks {
+		if of, _ := s.find(h.Repo); of == at {
+			h.Repo = to // it stays the repository's, whoever takes the name over
+		}
+	}
 	owner, name, _ := strings.Cut(to, "/")
 	at.former = append(at.former, at.FullName())
 	at.Owner, at.Name = owner, name
