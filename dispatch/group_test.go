@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/franela/pocketci/dispatch"
 	"github.com/franela/pocketci/run"
@@ -122,8 +123,14 @@ func TestWhichCallsAGroupLimits(t *testing.T) {
 			}
 			o.start(t)
 			o.add(t, pushOf("a", sha, ""))
+			soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
 			for range tt.want {
-				<-begun
+				select {
+				case <-begun:
+				case <-soon.Done():
+					t.Error("fewer are called at once than may be")
+				}
 			}
 			close(full)
 			o.until(t, "a", ended(run.Success))
