@@ -13,8 +13,10 @@ import (
 type joints struct {
 	// keeper takes verified deliveries in.
 	keeper webhook.Appender
-	// queue hands out work, recorder keeps its steps, engine does it.
+	// queue hands out work, order says whose turn it is and recorder keeps its
+	// steps, engine does it.
 	queue    dispatch.Queue
+	order    dispatch.Order
 	recorder dispatch.Recorder
 	engine   dispatch.Engine
 	// runs and outbox are what is to be reported, statuses where it is reported to.
@@ -26,7 +28,7 @@ type joints struct {
 // joints joins the stages.
 func (a *agent) joints(w world) joints {
 	j := joints{
-		keeper: a.store, queue: a.store, recorder: a.store, engine: a.engine,
+		keeper: a.store, queue: a.store, order: a.store, recorder: a.store, engine: a.engine,
 		runs: a.store, outbox: a.store, statuses: a.github,
 	}
 	if w.trial.between != nil {

@@ -100,6 +100,7 @@ func (c *crashes) say(l fault.Line) {
 func (c *crashes) between(j joints) joints {
 	j.keeper = keeperPoints{c, j.keeper}
 	j.queue = queuePoints{j.queue, c}
+	j.order = orderPoints{j.order, c}
 	j.recorder = recorderPoints{c, j.recorder}
 	j.engine = enginePoints{j.engine, c}
 	j.runs = runsPoints{j.runs, c}
@@ -133,6 +134,20 @@ func (p queuePoints) Lease(ctx context.Context) (run.Work, error) {
 		p.c.reached(fault.Leased, w.Lease.EventID)
 	}
 	return w, err
+}
+
+// orderPoints: the tree is written with the run's place in the order.
+type orderPoints struct {
+	dispatch.Order
+	c *crashes
+}
+
+func (p orderPoints) Enter(ctx context.Context, l run.Lease, o run.Order, found run.Progress) (run.Standing, error) {
+	st, err := p.Order.Enter(ctx, l, o, found)
+	if err == nil && found.SHA != "" {
+		p.c.reached(fault.TreeKnown, l.EventID)
+	}
+	return st, err
 }
 
 type recorderPoints struct {

@@ -225,7 +225,7 @@ func (a *agent) working(ctx context.Context, w world, j joints) error {
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Queue: j.queue, Recorder: j.recorder, Identities: a.store,
 		Repositories: renamed{a.mirrors, a.github}, Permissions: a.github, Policy: a.policy, Strangers: a.policy, Engine: j.engine, Lanes: lanes,
-		Order: a.store, Stops: a.store, Slots: a.store, Urgent: a.store, News: a.recoverer.order,
+		Order: j.order, Stops: a.store, Slots: a.store, Urgent: a.store, News: a.recoverer.order,
 		MaxEvents: a.settings.MaxEvents, MaxCalls: a.settings.MaxCalls, CallTimeout: a.settings.CallTimeout, Calm: w.trial.calm,
 		Scrub: a.secrets.String, Clock: w.clock, Log: a.log,
 	})
