@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/franela/pocketci/run"
 )
 
 // Reasons for which work in flight is cancelled.
@@ -106,10 +108,10 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	d.begin, d.cancel = begin, cancel
 	d.suspects.begun = d.Clock()
 	for range max(1, d.MaxEvents) {
-		d.done.Go(func() { d.lease(leasing, working) })
+		d.done.Go(func() { d.lease(leasing, working, d.Queue.Lease, d.work) })
 	}
 	if d.Urgent != nil && d.Lanes.Comments != nil {
-		d.done.Go(func() { d.hurry(leasing, working) })
+		d.done.Go(func() { d.lease(leasing, working, d.Urgent.LeaseUrgent, d.listen) })
 	}
 	if d.Stops != nil {
 		d.heeding.Go(func() { d.heed(working) })
@@ -136,10 +138,11 @@ func (d *Dispatcher) Stop(ctx context.Context) {
 	d.heeding.Wait()
 }
 
-// lease takes runs one after the other until leasing ends.
-func (d *Dispatcher) lease(leasing, working context.Context) {
+// lease takes runs one after the other until leasing ends, and does its part of
+// the work on each.
+func (d *Dispatcher) lease(leasing, working context.Context, next func(context.Context) (run.Work, error), work part) {
 	for leasing.Err() == nil {
-		w, err := d.Queue.Lease(leasing)
+		w, err := next(leasing)
 		if err != nil {
 			if leasing.Err() == nil {
 				d.Log.Error().Err(err).Msg("can't lease work; trying again")
@@ -147,7 +150,7 @@ func (d *Dispatcher) lease(leasing, working context.Context) {
 			}
 			continue
 		}
-		d.keep(working, w)
+		d.keep(working, w, work)
 	}
 }
 

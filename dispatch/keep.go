@@ -129,15 +129,18 @@ func (d *Dispatcher) cancelStale() {
 	}
 }
 
+// part is what a worker does of the work on a run. If ok, p is how it ended and
+// is still to be recorded.
+type part func(ctx context.Context, w run.Work) (p run.Progress, ok bool)
+
 // keep works on one run while it renews the lease. A lease that is lost, or that
 // was not renewed for half its time, cancels the work.
-func (d *Dispatcher) keep(working context.Context, w run.Work) { d.keepFor(working, w, d.work) }
-
-// keepFor is keep for a part of the work.
-func (d *Dispatcher) keepFor(working context.Context, w run.Work, work func(context.Context, run.Work) (run.Progress, bool)) {
+func (d *Dispatcher) keep(working context.Context, w run.Work, work part) {
 	d.cancelStale()
-	if w.Lease.Until.IsZero() {
-		d.Process(working, w)
+	if w.Lease.Until.IsZero() { // It never ends.
+		if p, ok := work(working, w); ok {
+			d.handBack(working, d.logOf(w), w.Lease, p)
+		}
 		return
 	}
 	ctx, cancel := context.WithCancelCause(working)

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"time"
 
 	"github.com/franela/pocketci/run"
 )
@@ -13,23 +12,9 @@ type Urgent interface {
 	LeaseUrgent(ctx context.Context) (run.Work, error)
 }
 
-// hurry obeys commands though all workers are busy: who cancels what keeps them
-// busy must not wait for it. The runs go back then, for their functions.
-func (d *Dispatcher) hurry(leasing, working context.Context) {
-	for leasing.Err() == nil {
-		w, err := d.Urgent.LeaseUrgent(leasing)
-		if err != nil {
-			if leasing.Err() == nil {
-				d.Log.Error().Err(err).Msg("can't lease what may hold a command; trying again")
-				pause(leasing, time.Second)
-			}
-			continue
-		}
-		d.keepFor(working, w, d.listen)
-	}
-}
-
-// listen carries out what a comment asks for, and nothing else of its run.
+// listen carries out what a comment asks for, and nothing else of its run, which
+// goes back then for its functions. It has a worker of its own: who cancels what
+// keeps all others busy must not wait for it.
 func (d *Dispatcher) listen(ctx context.Context, w run.Work) (run.Progress, bool) {
 	heard := false
 	p, ok := d.workOn(ctx, w, func(t *task, ctx context.Context) error {
