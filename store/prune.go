@@ -58,24 +58,31 @@ func (s *Store) Prune(ctx context.Context, p Policy) (Pruned, error) {
 	return done, nil
 }
 
-// pruner deletes from a table the rows of runs that ended long enough ago. It
-// looks for them beside the writer, and walks the table once.
+// pruner deletes from a table the rows of runs that ended long enough ago.
 func (s *Store) pruner(table string) func(ctx context.Context, until int64, count *int64) error {
 	return func(ctx context.Context, until int64, count *int64) error {
-		for last := before; ; {
-			var seqs []any
-			err := s.reads().each(ctx, func(scan func(...any) error) error {
-				err := scan(&last)
-				seqs = append(seqs, last)
-				return err
-			}, "SELECT DISTINCT x.seq FROM "+table+" x JOIN runs r ON r.seq = x.seq WHERE x.seq > ? AND r.due IS NULL AND r.ended < ? ORDER BY x.seq LIMIT ?",
-				last, until, pruneBatch)
-			if err != nil || len(seqs) == 0 {
-				return err
-			}
-			if err := s.delete(ctx, count, "DELETE FROM "+table+" WHERE seq IN "+list(len(seqs)), seqs...); err != nil {
-				return err
-			}
+		query := "SELECT DISTINCT x.seq FROM " + table + " x JOIN runs r ON r.seq = x.seq WHERE x.seq > ? AND r.due IS NULL AND r.ended < ? ORDER BY x.seq LIMIT ?"
+		return s.walk(ctx, query, until, func(in string, seqs []any) error {
+			return s.delete(ctx, count, "DELETE FROM "+table+" WHERE seq IN "+in, seqs...)
+		})
+	}
+}
+
+// walk goes once through what a query finds that begins behind the last seq that it
+// gave, and removes it, a batch at a time. It looks beside the writer.
+func (s *Store) walk(ctx context.Context, query string, until int64, remove func(in string, seqs []any) error) error {
+	for last := before; ; {
+		var seqs []any
+		err := s.reads().each(ctx, func(scan func(...any) error) error {
+			err := scan(&last)
+			seqs = append(seqs, last)
+			return err
+		}, query, last, until, pruneBatch)
+		if err != nil || len(seqs) == 0 {
+			return err
+		}
+		if err := remove(list(len(seqs)), seqs); err != nil {
+			return err
 		}
 	}
 }

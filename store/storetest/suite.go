@@ -95,9 +95,15 @@ func read(t testing.TB, s *store.Store, id string) run.Run {
 // idle fails the test if there is work.
 func idle(t testing.TB, s *store.Store) {
 	t.Helper()
+	nothing(t, s.Lease)
+}
+
+// nothing fails the test if there is work of one kind.
+func nothing(t testing.TB, lease func(context.Context) (run.Work, error)) {
+	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errIdle)
 	defer cancel()
-	w, err := s.Lease(ctx)
+	w, err := lease(ctx)
 	if err == nil {
 		t.Fatalf("%s is handed out (fence %d)", w.Lease.EventID, w.Lease.Fence)
 	}

@@ -1,8 +1,6 @@
 package storetest
 
 import (
-	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -40,11 +38,7 @@ func leaseUrgent(t testing.TB, s *store.Store) run.Work {
 
 func idleUrgent(t testing.TB, s *store.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errIdle)
-	defer cancel()
-	if w, err := s.LeaseUrgent(ctx); !errors.Is(err, errIdle) {
-		t.Fatalf("%s is handed out, %v", w.Lease.EventID, err)
-	}
+	nothing(t, s.LeaseUrgent)
 }
 
 func urgentOnly(t *testing.T, d *Database) {
