@@ -75,26 +75,31 @@ func complain(w io.Writer, err error) int {
 // serveCommand is `agent`.
 func serveCommand(w world, env *config.Environment) *cobra.Command {
 	var settings config.Agent
-	c := &cobra.Command{
-		Use:   "agent",
-		Short: "Turn events into calls of typed functions in Dagger modules",
-		Long: "Takes webhooks, verifies and keeps them, and calls the functions of the repository's\n" +
-			"Dagger module whose names say that they handle the event.\n\n" +
-			"Each flag is also a variable: --data-dir is POCKETCI_DATA_DIR. GITHUB_USERNAME, GITHUB_TOKEN\n" +
-			"(or GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY_FILE) and X_HUB_SIGNATURE are required in the environment.",
+	c := roleCommand(w, env, config.Role{Receives: true, Works: true}, &settings)
+	c.Use, c.Short = "agent", "Turn events into calls of typed functions in Dagger modules"
+	c.Long = "Takes webhooks, verifies and keeps them, and calls the functions of the repository's\n" +
+		"Dagger module whose names say that they handle the event.\n\n" +
+		"Each flag is also a variable: --data-dir is POCKETCI_DATA_DIR. GITHUB_USERNAME, GITHUB_TOKEN\n" +
+		"(or GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY_FILE) and X_HUB_SIGNATURE are required in the environment."
+	settings.Bind(c.Flags(), w.machine)
+	c.CompletionOptions.HiddenDefaultCmd = true
+	return c
+}
+
+// newCommand is a command that takes no arguments, and does something once the
+// settings are complete.
+func newCommand(env *config.Environment, settings *config.Agent, do func(context.Context) error) *cobra.Command {
+	return &cobra.Command{
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := complete(&settings, c, env); err != nil {
+			if err := complete(settings, c, env); err != nil {
 				return err
 			}
-			return serve(c.Context(), w, config.Role{Receives: true, Works: true}, &settings, env)
+			return do(c.Context())
 		},
 	}
-	settings.Bind(c.Flags(), w.machine)
-	c.CompletionOptions.HiddenDefaultCmd = true
-	return c
 }
 
 // complete takes what was not given on the command line from the environment.

@@ -15,23 +15,12 @@ import (
 // moveCommand is `agent move`.
 func moveCommand(w world, env *config.Environment) *cobra.Command {
 	var settings config.Agent
-	c := &cobra.Command{
-		Use:   "move",
-		Short: "Move the store from SQLite to PostgreSQL",
-		Long: "Copies everything from the SQLite file in the data folder to an empty PostgreSQL database, in one\n" +
-			"transaction, counts it on both sides, and renames the file. Stop the agent first. If it is interrupted,\n" +
-			"run it again.",
-		Example:       "  POCKETCI_STORE=postgres://pocketci:password@db/pocketci agent move",
-		Args:          cobra.NoArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := complete(&settings, c, env); err != nil {
-				return err
-			}
-			return move(c.Context(), w, &settings, env)
-		},
-	}
+	c := newCommand(env, &settings, func(ctx context.Context) error { return move(ctx, w, &settings, env) })
+	c.Use, c.Short = "move", "Move the store from SQLite to PostgreSQL"
+	c.Long = "Copies everything from the SQLite file in the data folder to an empty PostgreSQL database, in one\n" +
+		"transaction, counts it on both sides, and renames the file. Stop the agent first. If it is interrupted,\n" +
+		"run it again."
+	c.Example = "  POCKETCI_STORE=postgres://pocketci:password@db/pocketci agent move"
 	settings.BindMove(c.Flags(), w.machine)
 	return c
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/franela/pocketci/config"
@@ -31,18 +33,9 @@ func workCommand(w world, env *config.Environment) *cobra.Command {
 	return c
 }
 
+// roleCommand serves in a role.
 func roleCommand(w world, env *config.Environment, role config.Role, settings *config.Agent) *cobra.Command {
-	return &cobra.Command{
-		Args:          cobra.NoArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := complete(settings, c, env); err != nil {
-				return err
-			}
-			return serve(c.Context(), w, role, settings, env)
-		},
-	}
+	return newCommand(env, settings, func(ctx context.Context) error { return serve(ctx, w, role, settings, env) })
 }
 
 // sharing refuses half an agent on a store that the other half can't open.
