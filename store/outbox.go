@@ -15,11 +15,12 @@ const due = "version > sent_version AND dead = ''"
 const exceptMost = 1024
 
 // ClaimReports takes at most limit reports whose time has come, failures and
-// errors first, older events before newer ones. That a try begins is on disk
-// before it returns. A row is nobody else's until it is settled or Config.ClaimFor
-// has passed; it then comes again with InDoubt, as it does after a crash. Those
-// of some repositories, by their ids, are left where they are; of very many, of
-// the first 1,024.
+// errors first, since people wait for them, and what is pending last, since it may
+// be out of date before it arrives; older events before newer ones. That a try
+// begins is on disk before it returns. A row is nobody else's until it is settled
+// or Config.ClaimFor has passed; it then comes again with InDoubt, as it does after
+// a crash. Those of some repositories, by their ids, are left where they are; of
+// very many, of the first 1,024.
 func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int, except []int64) ([]run.Report, error) {
 	var claimed []run.Report
 	besides, ids := exceptRepos(except)
@@ -29,7 +30,7 @@ func (s *Store) ClaimReports(ctx context.Context, now time.Time, limit int, exce
 			return err
 		}
 		claimed, err = t.reports(ctx, due+` AND not_before <= ? AND claim_until <= ?`+besides+`
-			ORDER BY CASE WHEN state IN ('failure', 'error') THEN 0 ELSE 1 END, seq, context LIMIT ?`+s.d.lockFree,
+			ORDER BY CASE state WHEN 'failure' THEN 0 WHEN 'error' THEN 0 WHEN 'pending' THEN 2 ELSE 1 END, seq, context LIMIT ?`+s.d.lockFree,
 			append(append([]any{nanos(now), held}, ids...), limit)...)
 		if err != nil {
 			return err

@@ -1,9 +1,7 @@
 package status
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/franela/pocketci/event"
@@ -143,7 +141,6 @@ func (c *courier) fill(ctx context.Context) (more bool) {
 		c.rest = now.Add(recovery)
 		return false
 	}
-	slices.SortStableFunc(rows, func(a, b run.Report) int { return cmp.Compare(urgency(a), urgency(b)) })
 	c.sendAll(ctx, rows, now)
 	return len(rows) == n
 }
@@ -167,18 +164,6 @@ func (c *courier) closed(now time.Time) []int64 {
 		}
 	}
 	return ids
-}
-
-// urgency is the order in which what is due is sent: people wait for failures
-// first, and a pending state may be out of date before it arrives.
-func urgency(r run.Report) int {
-	switch r.Status.State {
-	case run.StatusFailure, run.StatusError:
-		return 0
-	case run.StatusPending:
-		return 2
-	}
-	return 1
 }
 
 // sendAll starts the deliveries of what was claimed, and puts back what is not to be

@@ -28,7 +28,7 @@ type RunSource interface {
 // Outbox hands out the reports that wait, one claim per row at a time.
 type Outbox interface {
 	// ClaimReports gives at most limit rows that are due, failures and errors
-	// first, none of the repositories in except. A row stays claimed until it is
+	// first, what is pending last, none of the repositories in except. A row stays claimed until it is
 	// settled; one whose claim was never settled comes again, in doubt.
 	ClaimReports(ctx context.Context, now time.Time, limit int, except []int64) ([]run.Report, error)
 	// SettleReport ends a claim. If SentVersion is Version, that version has

@@ -119,15 +119,15 @@ func failuresFirst(t *testing.T, d *Database) {
 		r.Status.Context = context
 		return r
 	}
-	plan(t, s, ids[0], named("a", run.StatusSuccess), named("b", run.StatusFailure))
-	plan(t, s, ids[1], named("c", run.StatusError), named("d", run.StatusPending))
+	plan(t, s, ids[0], named("pending", run.StatusPending), named("a", run.StatusSuccess), named("b", run.StatusFailure))
+	plan(t, s, ids[1], named("c", run.StatusError), named("d", run.StatusSuccess))
 	var got []string
-	for range 2 {
+	for range 3 {
 		for _, r := range claim(t, s, d, 2) {
 			got = append(got, r.Status.Context)
 		}
 	}
-	if diff := cmp.Diff([]string{"b", "c", "a", "d"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"b", "c", "a", "d", "pending"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -168,6 +168,17 @@ func backAgain(t *testing.T, d *Database) {
 	if r = claimOne(t, s, d); !r.InDoubt || r.Status.State != run.StatusSuccess {
 		t.Errorf("got %+v", r)
 	}
+	// Nor while nobody knows whether it does.
+	r.InDoubt, r.Sent = false, d.Clock.Now()
+	settle(t, s, r)
+	plan(t, s, id, report(1, run.StatusPending, "running"))
+	r = claimOne(t, s, d)
+	r.InDoubt, r.NotBefore = true, d.Clock.Now()
+	settle(t, s, r)
+	plan(t, s, id, report(1, run.StatusSuccess, "ok"))
+	if r = claimOne(t, s, d); !r.InDoubt || r.Status.State != run.StatusSuccess {
+		t.Errorf("got %+v", r)
+	}
 }
 
 func plannedOnce(t *testing.T, d *Database) {

@@ -181,7 +181,8 @@ func (s *Store) upsert(r run.Report) {
 	had.Report = r
 }
 
-// ClaimReports hands out the rows that are due, failures and errors first.
+// ClaimReports hands out the rows that are due, failures and errors first, what is
+// pending last.
 func (s *Store) ClaimReports(_ context.Context, now time.Time, limit int, except []int64) ([]run.Report, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,8 +212,11 @@ func (s *Store) ClaimReports(_ context.Context, now time.Time, limit int, except
 func (s *Store) Claims() int { s.mu.Lock(); defer s.mu.Unlock(); return s.claims }
 
 func rank(s run.Status) int {
-	if s.State == run.StatusFailure || s.State == run.StatusError {
+	switch s.State {
+	case run.StatusFailure, run.StatusError:
 		return 0
+	case run.StatusPending:
+		return 2
 	}
 	return 1
 }
